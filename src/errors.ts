@@ -1,0 +1,86 @@
+/**
+ * Every error this program throws on purpose, and what each becomes for the client.
+ *
+ * Expected outcomes (a missing key, a 304, a range that does not fit) are return values, not errors.
+ */
+
+/** One fault of a configuration file: where it is (`origins.spaces.pool.maxSockets`) and what is wrong there. */
+export interface ConfigProblem {
+  readonly path: string
+  readonly message: string
+}
+
+/** The configuration cannot be used. Carries every problem found, not only the first. */
+export class ConfigError extends Error {
+  readonly problems: readonly ConfigProblem[]
+
+  constructor(problems: readonly ConfigProblem[], options?: ErrorOptions) {
+    super(problems.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`)).join('\n'), options)
+    this.name = 'ConfigError'
+    this.problems = problems
+  }
+}
+
+/** The program could not start although its configuration is good: a port is taken, an address is not ours. */
+export class StartError extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = 'StartError'
+  }
+}
+
+/**
+ * Why an origin gave no usable answer.
+ *
+ * - `unreachable`: no connection (refused, reset, DNS, TLS)
+ * - `timeout`: connecting, the response headers or the next bytes took too long
+ * - `overloaded`: it asked us to slow down (503, 429), or our own queue for it is full
+ * - `misconfigured`: our credentials, signature, clock or bucket are wrong; an operator has to act
+ * - `broken`: an answer that cannot be used: an unexpected status, a body that ended early
+ * - `aborted`: we gave up ourselves, because nobody wants the answer any more
+ */
+export type OriginErrorKind = 'unreachable' | 'timeout' | 'overloaded' | 'misconfigured' | 'broken' | 'aborted'
+
+export interface OriginErrorOptions extends ErrorOptions {
+  /** Whole seconds after which asking again makes sense. */
+  readonly retryAfterSeconds?: number
+}
+
+/** An origin could not answer. The message is for the operator's log and never goes to a client. */
+export class OriginError extends Error {
+  readonly kind: OriginErrorKind
+  readonly retryAfterSeconds: number | undefined
+
+  constructor(kind: OriginErrorKind, message: string, options: OriginErrorOptions = {}) {
+    super(message, options)
+    this.name = 'OriginError'
+    this.kind = kind
+    this.retryAfterSeconds = options.retryAfterSeconds
+  }
+}
+
+/** What a client is told: a status, a short text that gives nothing away, and Retry-After in seconds where it helps. */
+export interface ClientError {
+  readonly status: number
+  readonly text: string
+  readonly retryAfterSeconds?: number
+}
+
+/** The one place where a failure becomes an HTTP status (RFC 9110 §15.6). */
+export function toClientError(error: unknown): ClientError {
+  if (!(error instanceof OriginError)) return { status: 500, text: 'Internal error' }
+  switch (error.kind) {
+    case 'timeout':
+      return { status: 504, text: 'The origin did not answer in time' }
+    case 'overloaded':
+      return { status: 503, text: 'The origin is overloaded', retryAfterSeconds: error.retryAfterSeconds ?? 1 }
+    case 'unreachable':
+    case 'misconfigured':
+    case 'broken':
+      return { status: 502, text: 'The origin could not be used' }
+    case 'aborted':
+      return { status: 503, text: 'The request was given up', retryAfterSeconds: error.retryAfterSeconds ?? 1 }
+    default:
+      return error.kind satisfies never
+  }
+}

@@ -1,0 +1,78 @@
+/**
+ * What the cache asks of a place where bytes come from.
+ *
+ * The invariant of every implementation: a body that was handed out gives its socket back exactly once, when it has
+ * been read to its end, has failed, or was destroyed; and an answer without a body holds no socket at all.
+ */
+
+
+
+/** Inclusive byte positions, as in RFC 9110 §14.1.2; without `last`, to the end. */
+export interface OriginRange {
+  readonly first: number
+  readonly last?: number
+}
+
+/** Header values for a conditional request (RFC 9110 §13.1), sent as they are. */
+export interface Validators {
+  readonly ifNoneMatch?: string
+  readonly ifModifiedSince?: string
+  readonly ifMatch?: string
+}
+
+export interface OriginRequest {
+  /** The object's name: decoded, without a leading slash of ours, without the configured key prefix. */
+  readonly key: string
+  readonly range?: OriginRange
+  readonly validators?: Validators
+  /** Ends the request at any stage: queued, connecting, waiting, or half way through the body. */
+  readonly signal: AbortSignal
+}
+
+/**
+ * The bytes of an answer, in order, for one reader.
+ *
+ * Each chunk belongs to the reader and is never written to again. Not asking for the next chunk puts backpressure on
+ * the origin's connection and is not a stall; waiting for one that does not come is.
+ *
+ * `next()` rejects with an {@link OriginError} when the connection breaks, stalls or is aborted.
+ * A body that is not read to its end has to be destroyed.
+ */
+export interface OriginBody extends AsyncIterableIterator<Buffer> {
+  /** Gives the connection up. Safe to call at any time, any number of times; a pending `next()` is rejected. */
+  destroy(): void
+}
+
+/** A final answer that is the origin's own: 200, 206, 304, 403, 404, 412 or 416. Everything else is an OriginError. */
+export interface OriginResponse {
+  readonly status: number
+  /** Lower-case names, end-to-end fields only, none of the store's internal ones (`x-amz-*`, `x-rgw-*`). */
+  readonly headers: Readonly<Record<string, string>>
+  /** Present for 200 and 206, absent for the others. */
+  readonly body: OriginBody | undefined
+}
+
+/** The state of an origin's connections at one moment. */
+export interface PoolUsage {
+  readonly inUse: number
+  readonly free: number
+  readonly queued: number
+}
+
+export interface Origin {
+  /** The name it has in the configuration. */
+  readonly name: string
+  /**
+   * @throws {OriginError} for everything that is no answer to the question asked
+   */
+  fetch(request: OriginRequest): Promise<OriginResponse>
+  usage(): PoolUsage
+  /** Ends idle connections now and the others when their answers end. */
+  close(): Promise<void>
+}
+
+/** Where an origin reports what an operator should know. Messages name the origin; fields carry no secrets. */
+export interface OriginLog {
+  warn(fields: Readonly<Record<string, unknown>>, message: string): void
+  error(fields: Readonly<Record<string, unknown>>, message: string): void
+}
