@@ -59,6 +59,12 @@ export class OriginError extends Error {
   }
 }
 
+/** What an origin's body rejects with is an OriginError by contract; anything else is our own bug and stays visible. */
+export function asOriginError(error: unknown): OriginError {
+  if (error instanceof OriginError) return error
+  return new OriginError('broken', error instanceof Error ? error.message : String(error), { cause: error })
+}
+
 /** What a client is told: a status, a short text that gives nothing away, and Retry-After in seconds where it helps. */
 export interface ClientError {
   readonly status: number

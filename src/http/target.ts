@@ -1,0 +1,87 @@
+/**
+ * The request target (RFC 9112 §3.2), checked and normalised once, before anything else looks at it.
+ *
+ * Invariant: a path that comes out of here begins with `/` and has no dot-segment and no NUL, however it was escaped,
+ * so a prefix put in front of it later cannot be climbed out of. Whatever is not refused is kept exactly: `//`, `+`,
+ * backslashes, a trailing slash and the spelling of Unicode all tell one object from another in a store.
+ *
+ * A decoded path may hold line breaks and other control characters (`%0A`): it has to be escaped again before it is
+ * put into a header.
+ */
+
+/** Longest target taken, in bytes, query included. */
+export const MAX_TARGET_BYTES = 8192
+
+/** Longest object name S3 knows, in bytes of UTF-8. */
+export const MAX_KEY_BYTES = 1024
+
+const MAX_PATH_BYTES = '/'.length + MAX_KEY_BYTES
+
+/**
+ * - `ok`: `path` is percent-decoded and begins with `/`; `query` is as it was sent, without its `?`, empty if there
+ *   is none
+ * - `refused`: the request goes no further; `text` repeats nothing of what was sent
+ */
+export type RequestTarget =
+  | { readonly kind: 'ok'; readonly path: string; readonly query: string }
+  | { readonly kind: 'refused'; readonly status: 400 | 414; readonly text: string }
+
+type Refusal = Extract<RequestTarget, { kind: 'refused' }>
+
+const targetTooLong: Refusal = { kind: 'refused', status: 414, text: 'The request target is too long' }
+const pathTooLong: Refusal = { kind: 'refused', status: 414, text: 'The path is too long' }
+const notOriginForm: Refusal = { kind: 'refused', status: 400, text: 'The request target must begin with a slash' }
+const badCharacter: Refusal = { kind: 'refused', status: 400, text: 'Forbidden character in the request target' }
+const badEscape: Refusal = { kind: 'refused', status: 400, text: 'Bad percent-escape in the path' }
+const nulInPath: Refusal = { kind: 'refused', status: 400, text: 'NUL in the path' }
+const dotSegment: Refusal = { kind: 'refused', status: 400, text: 'Dot-segment in the path' }
+
+const HASH = 0x23
+const PERCENT = 0x25
+const DOT = 0x2e
+const SLASH = 0x2f
+const QUESTION_MARK = 0x3f
+
+const DOT_SEGMENT = /\/\.{1,2}(?:\/|$)/
+
+/**
+ * Takes origin-form only (RFC 9112 §3.2.1); a proxy's absolute-form, CONNECT's authority-form and `*` are refused.
+ * The query is held to the permitted characters and otherwise left alone.
+ */
+export function parseTarget(target: string): RequestTarget {
+  if (target.length > MAX_TARGET_BYTES) return targetTooLong
+  if (target.charCodeAt(0) !== SLASH) return notOriginForm
+
+  let pathEnd = -1
+  let hasEscape = false
+  let hasLeadingDot = false
+  for (let index = 1; index < target.length; index += 1) {
+    const code = target.charCodeAt(index)
+    if (code < 0x21 || code > 0x7e || code === HASH) return badCharacter
+    if (pathEnd !== -1) continue
+    if (code === QUESTION_MARK) pathEnd = index
+    else if (code === PERCENT) hasEscape = true
+    else if (code === DOT && target.charCodeAt(index - 1) === SLASH) hasLeadingDot = true
+  }
+
+  const sentPath = pathEnd === -1 ? target : target.slice(0, pathEnd)
+  const query = pathEnd === -1 ? '' : target.slice(pathEnd + 1)
+  if (hasEscape) return decodePath(sentPath, query)
+  if (sentPath.length > MAX_PATH_BYTES) return pathTooLong
+  if (hasLeadingDot && DOT_SEGMENT.test(sentPath)) return dotSegment
+  return { kind: 'ok', path: sentPath, query }
+}
+
+function decodePath(sentPath: string, query: string): RequestTarget {
+  let path: string
+  try {
+    path = decodeURIComponent(sentPath)
+  } catch {
+    // A URIError is its only complaint: an incomplete escape, or bytes that are not UTF-8.
+    return badEscape
+  }
+  if (Buffer.byteLength(path) > MAX_PATH_BYTES) return pathTooLong
+  if (path.includes('\0')) return nulInPath
+  if (DOT_SEGMENT.test(path)) return dotSegment
+  return { kind: 'ok', path, query }
+}
