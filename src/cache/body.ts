@@ -1,0 +1,37 @@
+/**
+ * Body: the bytes of an answer, which may still be arriving.
+ *
+ * A reader gets every byte of its range in order, then `end`; or it gets `failed`. It never gets `end` early, so
+ * whoever writes an answer from a reader cannot make a truncated one look whole.
+ *
+ * Two kinds: a buffered body keeps its bytes in memory and serves any number of readers, each at its own place;
+ * a streamed body keeps nothing and serves one reader, whose pace is the origin connection's pace.
+ */
+
+import type { OriginError } from '../errors.ts'
+
+/** Bytes to send now (borrowed: never write to them), or why there are none. After `wait`, `onReady` is called once. */
+export type ReadResult = Buffer | 'wait' | 'end' | 'failed'
+
+export interface BodyReader {
+  read(): ReadResult
+  /** Why the last `read()` was `failed`. */
+  readonly error: OriginError | undefined
+  /** Has to be called when the reader stops before `end`. Safe to call more than once. */
+  close(): void
+}
+
+export interface Body {
+  readonly kind: 'buffered' | 'streamed'
+  /** Total bytes, where known. Always known for a buffered body. */
+  readonly length: number | undefined
+  /** All bytes in one piece once a buffered body is complete. Borrowed: never write to them. */
+  readonly bytes: Buffer | undefined
+  /**
+   * A reader of the bytes from `start` up to, not including, `end`.
+   * A streamed body can be opened once, as a whole.
+   */
+  open(start: number, end: number | undefined, onReady: () => void): BodyReader
+  /** This answer needs no bytes after all: a streamed body lets its connection go, a buffered one does nothing. */
+  discard(): void
+}

@@ -1,0 +1,157 @@
+/**
+ * A body that is kept: one contiguous Buffer of a known length, filled from its start.
+ *
+ * Invariant: bytes below `received` never change again, so views of them can be handed out without a copy.
+ */
+
+import { OriginError } from '../errors.ts'
+import type { Body, BodyReader, ReadResult } from './body.ts'
+
+type BufferedState =
+  | { readonly kind: 'growing' }
+  | { readonly kind: 'complete' }
+  | { readonly kind: 'failed'; readonly error: OriginError }
+
+const GROWING: BufferedState = { kind: 'growing' }
+const COMPLETE: BufferedState = { kind: 'complete' }
+
+/** Bytes of a known length in one contiguous Buffer. What has arrived is readable at any offset, at once. */
+export class BufferedBody implements Body {
+  readonly kind = 'buffered'
+  readonly length: number
+  readonly #buffer: Buffer
+  readonly #readers = new Set<BufferedReader>()
+  #received = 0
+  #state: BufferedState = GROWING
+
+  /** Allocates `length` bytes; the caller has asked the Store for them. */
+  constructor(length: number) {
+    this.length = length
+    this.#buffer = Buffer.allocUnsafeSlow(length)
+  }
+
+  /** A body that is complete from the start; it takes the bytes over. */
+  static of(bytes: Buffer): BufferedBody {
+    const body = new BufferedBody(bytes.length)
+    body.append(bytes)
+    body.complete()
+    return body
+  }
+
+  get bytes(): Buffer | undefined {
+    return this.#state.kind === 'complete' ? this.#buffer : undefined
+  }
+
+  get received(): number {
+    return this.#received
+  }
+
+  get state(): BufferedState {
+    return this.#state
+  }
+
+  /** Readers that have neither finished nor closed. */
+  get readers(): number {
+    return this.#readers.size
+  }
+
+  /**
+   * Copies the next bytes in and wakes the readers that wait for them.
+   * @throws {OriginError} `broken` when there are more than were announced; nothing is taken in then
+   */
+  append(chunk: Buffer): void {
+    if (this.#received + chunk.length > this.length) {
+      throw new OriginError('broken', `more than the announced ${this.length} bytes arrived`)
+    }
+    this.#buffer.set(chunk, this.#received)
+    this.#received += chunk.length
+    this.#wake()
+  }
+
+  /** @throws {OriginError} `broken` when bytes are missing; the body is still growing then */
+  complete(): void {
+    if (this.#received !== this.length) {
+      throw new OriginError('broken', `the body ended after ${this.#received} of ${this.length} bytes`)
+    }
+    this.#state = COMPLETE
+    this.#wake()
+  }
+
+  fail(error: OriginError): void {
+    this.#state = { kind: 'failed', error }
+    this.#wake()
+  }
+
+  open(start: number, end: number | undefined, onReady: () => void): BodyReader {
+    const reader = new BufferedReader(this, start, end ?? this.length, onReady)
+    this.#readers.add(reader)
+    return reader
+  }
+
+  discard(): void {
+    // The bytes belong to the cache, not to one answer.
+  }
+
+  /** A view of bytes that have arrived; no copy. */
+  view(start: number, end: number): Buffer {
+    return this.#buffer.subarray(start, end)
+  }
+
+  forget(reader: BufferedReader): void {
+    this.#readers.delete(reader)
+  }
+
+  #wake(): void {
+    for (const reader of this.#readers) reader.wake()
+  }
+}
+
+class BufferedReader implements BodyReader {
+  readonly #body: BufferedBody
+  readonly #end: number
+  readonly #onReady: () => void
+  #position: number
+  #isWaiting = false
+
+  constructor(body: BufferedBody, start: number, end: number, onReady: () => void) {
+    this.#body = body
+    this.#position = start
+    this.#end = end
+    this.#onReady = onReady
+  }
+
+  get error(): OriginError | undefined {
+    const { state } = this.#body
+    return state.kind === 'failed' ? state.error : undefined
+  }
+
+  read(): ReadResult {
+    if (this.#position >= this.#end) {
+      this.close()
+      return 'end'
+    }
+    const available = Math.min(this.#body.received, this.#end)
+    if (available > this.#position) {
+      const bytes = this.#body.view(this.#position, available)
+      this.#position = available
+      return bytes
+    }
+    if (this.#body.state.kind === 'failed') {
+      this.close()
+      return 'failed'
+    }
+    this.#isWaiting = true
+    return 'wait'
+  }
+
+  wake(): void {
+    if (!this.#isWaiting) return
+    this.#isWaiting = false
+    this.#onReady()
+  }
+
+  close(): void {
+    this.#isWaiting = false
+    this.#body.forget(this)
+  }
+}

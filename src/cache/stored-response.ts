@@ -1,0 +1,159 @@
+/**
+ * StoredResponse: an answer as the cache keeps it, ready to be sent.
+ *
+ * Everything that is the same for each request is prepared once, when the answer arrives: header pairs, validators,
+ * times as absolute numbers, so that a hit only compares and copies references. Never changed after it was made;
+ * a revalidation makes a new one around the same Body.
+ */
+
+import { formatHttpDate } from '../http/date.ts'
+import { isFieldValue } from '../http/headers.ts'
+import { isToken } from '../http/syntax.ts'
+import type { Body } from './body.ts'
+import { BufferedBody } from './buffered-body.ts'
+import type { Freshness } from './policy.ts'
+
+export interface StoredResponse {
+  readonly status: number
+  /** name, value, name, value …: what every answer made from this carries. Without lengths, ranges, Age. */
+  readonly headerPairs: readonly string[]
+  /** The origin's fields as they came, for the next revalidation. */
+  readonly originHeaders: Readonly<Record<string, string>>
+  readonly etag: string | undefined
+  readonly lastModified: string | undefined
+  readonly date: string | undefined
+  readonly contentType: string | undefined
+  readonly body: Body
+  /** Epoch ms at which the origin's headers came in. */
+  readonly responseTimeMs: number
+  readonly initialAgeSeconds: number
+  readonly staleAtMs: number
+}
+
+export interface ResponseParts {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly contentType: string | undefined
+  readonly body: Body
+  readonly responseTimeMs: number
+  readonly freshness: Freshness
+}
+
+/** Fields that belong to one transfer or one moment, and are written per answer. */
+const PER_ANSWER = new Set(['content-length', 'content-type', 'accept-ranges', 'age', 'date', 'cache-status'])
+
+/** Spelled as people expect to read them; any other field goes out in lower case. */
+const SPELLING: ReadonlyMap<string, string> = new Map([
+  ['cache-control', 'Cache-Control'],
+  ['content-disposition', 'Content-Disposition'],
+  ['content-encoding', 'Content-Encoding'],
+  ['content-language', 'Content-Language'],
+  ['content-range', 'Content-Range'],
+  ['etag', 'ETag'],
+  ['expires', 'Expires'],
+  ['last-modified', 'Last-Modified'],
+])
+
+export function makeStoredResponse(parts: ResponseParts): StoredResponse {
+  const { status, headers, body, contentType, responseTimeMs, freshness } = parts
+  return {
+    status,
+    headerPairs: preparePairs(status, headers, contentType, body),
+    originHeaders: headers,
+    etag: headers['etag'],
+    lastModified: headers['last-modified'],
+    date: headers['date'],
+    contentType,
+    body,
+    responseTimeMs,
+    initialAgeSeconds: freshness.initialAgeSeconds,
+    staleAtMs: freshness.staleAtMs,
+  }
+}
+
+/**
+ * The stored answer after a 304: its Body, the newer fields, the new freshness (RFC 9111 §4.3.4). Fields that
+ * describe the bytes stay as they are, since the bytes did.
+ */
+export function refreshStoredResponse(
+  stored: StoredResponse,
+  headers: Readonly<Record<string, string>>,
+  responseTimeMs: number,
+  freshness: Freshness,
+): StoredResponse {
+  const { status, contentType, body } = stored
+  return makeStoredResponse({ status, headers, contentType, body, responseTimeMs, freshness })
+}
+
+/** The fields of a stored answer after a 304 that carried `newer`. */
+export function mergeNotModified(
+  stored: StoredResponse,
+  newer: Readonly<Record<string, string>>,
+): Readonly<Record<string, string>> {
+  const merged: Record<string, string> = { ...stored.originHeaders }
+  // Both tell when the answer before it was made; without a Date of its own, a 304 was made when it came in.
+  delete merged['age']
+  delete merged['date']
+  for (const [name, value] of Object.entries(newer)) {
+    if (!DESCRIBES_BYTES.has(name)) merged[name] = value
+  }
+  return merged
+}
+
+const DESCRIBES_BYTES = new Set(['content-length', 'content-encoding', 'content-type', 'content-range', 'etag'])
+
+/** What is kept, and told, when the origin has no object to give: a short text that names nothing. */
+export function makeNegativeResponse(status: number, responseTimeMs: number, freshness: Freshness): StoredResponse {
+  const maxAge = Math.max(0, Math.ceil((freshness.staleAtMs - responseTimeMs) / 1000))
+  const text = status === 403 ? 'Forbidden\n' : status === 404 ? 'Not found\n' : `The origin answered ${status}\n`
+  return makeStoredResponse({
+    status,
+    headers: { 'cache-control': `max-age=${maxAge}`, date: formatHttpDate(responseTimeMs) },
+    contentType: 'text/plain; charset=utf-8',
+    body: BufferedBody.of(Buffer.from(text)),
+    responseTimeMs,
+    freshness,
+  })
+}
+
+export function isFresh(stored: StoredResponse, nowMs: number): boolean {
+  return nowMs < stored.staleAtMs
+}
+
+/** RFC 9111 §4.2.3, whole seconds. */
+export function currentAgeSeconds(stored: StoredResponse, nowMs: number): number {
+  return stored.initialAgeSeconds + Math.max(0, Math.floor((nowMs - stored.responseTimeMs) / 1000))
+}
+
+/** Remaining freshness in whole seconds, as in the `ttl` parameter of Cache-Status; negative once stale. */
+export function ttlSeconds(stored: StoredResponse, nowMs: number): number {
+  return Math.floor((stored.staleAtMs - nowMs) / 1000)
+}
+
+/** Bytes this takes of the cache's memory: the body, the texts, and what the objects around them cost. */
+export function memoryCost(key: string, headerPairs: readonly string[], bodyBytes: number): number {
+  let textBytes = key.length
+  for (const text of headerPairs) textBytes += text.length
+  return bodyBytes + 2 * textBytes + OBJECT_OVERHEAD_BYTES
+}
+
+/** Map entry, list links, StoredResponse, Body and their arrays, rounded up. */
+const OBJECT_OVERHEAD_BYTES = 1024
+
+function preparePairs(
+  status: number,
+  headers: Readonly<Record<string, string>>,
+  contentType: string | undefined,
+  body: Body,
+): readonly string[] {
+  const pairs: string[] = []
+  if (contentType !== undefined && isFieldValue(contentType)) pairs.push('Content-Type', contentType)
+  for (const [name, value] of Object.entries(headers)) {
+    if (PER_ANSWER.has(name) || !isToken(name) || !isFieldValue(value)) continue
+    pairs.push(SPELLING.get(name) ?? name, value)
+  }
+  if (status === 200 && body.kind === 'buffered') pairs.push('Accept-Ranges', 'bytes')
+  const date = headers['date']
+  if (date !== undefined && isFieldValue(date)) pairs.push('Date', date)
+  return pairs
+}

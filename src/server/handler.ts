@@ -1,0 +1,84 @@
+/**
+ * A request's whole life: target, route, key, cache, answer.
+ *
+ * Every request gets exactly one answer or, where its client has left, none; and every exchange is recorded once.
+ */
+
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Cache } from '../cache/cache.ts'
+import { cacheKey, selectQuery } from '../cache/key.ts'
+import { ttlSeconds } from '../cache/stored-response.ts'
+import type { Clock } from '../clock.ts'
+import { OriginError, toClientError } from '../errors.ts'
+import { parseTarget } from '../http/target.ts'
+import type { AccessLog } from './exchange.ts'
+import { beginExchange } from './exchange.ts'
+import type { Outgoing, ResponderOptions } from './respond.ts'
+import { respond, sendError } from './respond.ts'
+import type { Route } from './router.ts'
+import { findRoute, objectKey } from './router.ts'
+
+export interface HandlerOptions extends ResponderOptions {
+  readonly routes: readonly Route[]
+  readonly cache: Cache
+  readonly clock: Clock
+  readonly accessLog: AccessLog
+  /** A failure that is no OriginError is a fault of this program, and is reported here. */
+  readonly onFault: (error: unknown) => void
+}
+
+export type Handler = (req: IncomingMessage, res: ServerResponse) => void
+
+const ALLOWED_METHODS = 'GET, HEAD, OPTIONS'
+
+export function createHandler(options: HandlerOptions): Handler {
+  const { routes, cache, clock, accessLog } = options
+
+  return (req, res) => {
+    const exchange = beginExchange(req, res, clock, accessLog)
+    const target = parseTarget(req.url ?? '')
+    if (target.kind === 'refused') return sendError({ res }, target)
+    exchange.path = target.path
+
+    const route = findRoute(routes, target.path)
+    if (route === undefined) return sendError({ res }, { status: 404, text: 'Not found' })
+    exchange.route = route.match
+    if (req.method === 'OPTIONS') return void res.writeHead(204, ['Allow', ALLOWED_METHODS]).end()
+    if (req.method !== 'GET' && req.method !== 'HEAD') {
+      return sendError({ res }, { status: 405, text: 'Method not allowed' }, ['Allow', ALLOWED_METHODS])
+    }
+    const object = objectKey(target.path, route.stripPrefix)
+    if (object === '') return sendError({ res }, { status: 404, text: 'Not found' })
+
+    const outgoing: Outgoing = { req, res, exchange, routeHeaders: route.responseHeaders }
+    const key = cacheKey(route.origin.name, object, selectQuery(target.query, route.queryInclude))
+    const stored = cache.fresh(key, exchange.startedMs)
+    if (stored === undefined) return void forward(outgoing, route, key, object, options)
+    const ttl = ttlSeconds(stored, exchange.startedMs)
+    respond(outgoing, stored, { kind: 'hit', ttlSeconds: ttl }, exchange.startedMs, options)
+  }
+}
+
+/** The way of a request that memory has no fresh answer for; ends when the client leaves. */
+async function forward(outgoing: Outgoing, route: Route, key: string, object: string, options: HandlerOptions) {
+  const { req, res, exchange } = outgoing
+  const { cache, clock, onFault } = options
+  const abort = new AbortController()
+  res.once('close', () => abort.abort())
+  try {
+    const { response, status } = await cache.forward({
+      key,
+      origin: route.origin,
+      objectKey: object,
+      rules: route.rulesFor(object),
+      range: req.headers['if-range'] === undefined ? req.headers.range : undefined,
+      signal: abort.signal,
+    })
+    if (abort.signal.aborted) response.body.discard()
+    else respond(outgoing, response, status, clock.now(), options)
+  } catch (error) {
+    exchange.error = error instanceof Error ? error : new Error(String(error))
+    if (!(error instanceof OriginError)) onFault(error)
+    sendError({ res }, toClientError(error))
+  }
+}

@@ -1,0 +1,167 @@
+/**
+ * Respond: a stored answer, whole or still arriving, to one client.
+ *
+ * A complete body that is wanted whole goes out in one `end(buffer)`: no stream, no promise, no copy. Everything else
+ * is planned and then sent part by part. Errors of our own are written here too, so that every answer leaves the
+ * program in this file.
+ */
+
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { StoredResponse } from '../cache/stored-response.ts'
+import { currentAgeSeconds } from '../cache/stored-response.ts'
+import type { ClientError } from '../errors.ts'
+import { toClientError } from '../errors.ts'
+import type { CacheStatus } from '../http/cache-status.ts'
+import { formatCacheStatus } from '../http/cache-status.ts'
+import type { Exchange } from './exchange.ts'
+import type { Part, Plan } from './plan.ts'
+import { planAnswer } from './plan.ts'
+import { sendParts } from './send.ts'
+
+/** The name under which this cache speaks in Cache-Status (RFC 9211 §2). */
+const CACHE_NAME = 'segment-shield'
+
+export interface ResponderOptions {
+  readonly randomBoundary: () => string
+}
+
+export interface Outgoing {
+  readonly req: IncomingMessage
+  readonly res: ServerResponse
+  readonly exchange: Exchange
+  /** The route's own fields: name, value, …; they stand in place of stored ones. */
+  readonly routeHeaders: readonly string[]
+}
+
+export function respond(
+  outgoing: Outgoing,
+  response: StoredResponse,
+  cacheStatus: CacheStatus,
+  nowMs: number,
+  options: ResponderOptions,
+): void {
+  const { req, res, exchange } = outgoing
+  const { headers } = req
+  const status = formatCacheStatus(CACHE_NAME, cacheStatus)
+  exchange.cacheStatus = status
+  const momentPairs = ['Age', String(currentAgeSeconds(response, nowMs)), 'Cache-Status', status]
+  const { bytes } = response.body
+  if (bytes !== undefined && isPlain(req)) {
+    const storedPairs = withRouteHeaders(response.headerPairs, outgoing.routeHeaders)
+    exchange.bodyBytes = bytes.length
+    res.writeHead(response.status, [...storedPairs, 'Content-Length', String(bytes.length), ...momentPairs])
+    res.end(bytes)
+    return
+  }
+  const plan = planAnswer(
+    {
+      isHead: req.method === 'HEAD',
+      range: headers.range,
+      boundary: options.randomBoundary,
+      ...(headers['if-match'] !== undefined && { ifMatch: headers['if-match'] }),
+      ...(headers['if-none-match'] !== undefined && { ifNoneMatch: headers['if-none-match'] }),
+      ...(headers['if-modified-since'] !== undefined && { ifModifiedSince: headers['if-modified-since'] }),
+      ...(headers['if-unmodified-since'] !== undefined && { ifUnmodifiedSince: headers['if-unmodified-since'] }),
+      ...(headers['if-range'] !== undefined && { ifRange: String(headers['if-range']) }),
+    },
+    response,
+  )
+  const storedPairs = withRouteHeaders(selectStored(response, plan), outgoing.routeHeaders)
+  sendPlan(outgoing, response, plan, [...storedPairs, ...plan.ownPairs, ...momentPairs])
+}
+
+function sendPlan(outgoing: Outgoing, response: StoredResponse, plan: Plan, pairs: string[]): void {
+  const { req, res, exchange } = outgoing
+  const { body } = response
+  const parts = req.method === 'HEAD' ? [] : plan.parts
+  if (parts.every((part) => Buffer.isBuffer(part))) body.discard()
+  const piece = singlePiece(parts, body.bytes)
+  if (piece !== undefined) {
+    exchange.bodyBytes = piece.length
+    res.writeHead(plan.status, pairs).end(piece)
+    return
+  }
+  sendParts({
+    res,
+    body,
+    parts,
+    writeHead: () => res.writeHead(plan.status, pairs),
+    onBytes: (bytes) => {
+      exchange.bodyBytes += bytes
+    },
+    onFailure: (error, isBegun) => {
+      exchange.error = error
+      if (!isBegun) sendError(outgoing, toClientError(error))
+    },
+  })
+}
+
+const NOTHING = Buffer.alloc(0)
+
+/** All there is to send, where that is one Buffer already in memory. */
+function singlePiece(parts: readonly Part[], bytes: Buffer | undefined): Buffer | undefined {
+  const [only, ...more] = parts
+  if (only === undefined) return NOTHING
+  if (more.length > 0) return undefined
+  if (Buffer.isBuffer(only)) return only
+  return only === 'whole' ? bytes : bytes?.subarray(only.start, only.end)
+}
+
+/** A GET without conditions or ranges. */
+function isPlain({ method, headers }: IncomingMessage): boolean {
+  return (
+    method === 'GET' &&
+    headers.range === undefined &&
+    headers['if-none-match'] === undefined &&
+    headers['if-modified-since'] === undefined &&
+    headers['if-match'] === undefined &&
+    headers['if-unmodified-since'] === undefined
+  )
+}
+
+/** Fields of a 304 (RFC 9110 §15.4.5): what a client needs to update its own copy, and nothing about bytes. */
+const IN_NOT_MODIFIED = new Set(['Cache-Control', 'Content-Location', 'Date', 'ETag', 'Expires', 'vary'])
+
+function selectStored({ headerPairs }: StoredResponse, { stored }: Plan): readonly string[] {
+  switch (stored) {
+    case 'all':
+      return headerPairs
+    case 'none':
+      return NO_PAIRS
+    case 'without-type':
+      return filterPairs(headerPairs, (name) => name !== 'Content-Type')
+    case 'not-modified':
+      return filterPairs(headerPairs, (name) => IN_NOT_MODIFIED.has(name))
+    default:
+      return stored satisfies never
+  }
+}
+
+const NO_PAIRS: readonly string[] = []
+
+function filterPairs(pairs: readonly string[], isWanted: (name: string) => boolean): readonly string[] {
+  return pairs.filter((text, index) => isWanted(index % 2 === 0 ? text : (pairs[index - 1] ?? '')))
+}
+
+function withRouteHeaders(pairs: readonly string[], routeHeaders: readonly string[]): readonly string[] {
+  if (routeHeaders.length === 0) return pairs
+  const replaced = new Set(routeHeaders.filter((_, index) => index % 2 === 0).map((name) => name.toLowerCase()))
+  return [...filterPairs(pairs, (name) => !replaced.has(name.toLowerCase())), ...routeHeaders]
+}
+
+/** An error of our own, which no cache may keep. The text names nothing of what is behind the shield. */
+export function sendError({ res }: { res: ServerResponse }, error: ClientError, morePairs: string[] = []): void {
+  if (res.headersSent || res.destroyed) return
+  const text = `${error.text}\n`
+  const pairs = [
+    'Content-Type',
+    'text/plain; charset=utf-8',
+    'Content-Length',
+    String(Buffer.byteLength(text)),
+    'Cache-Control',
+    'no-store',
+    ...morePairs,
+  ]
+  if (error.retryAfterSeconds !== undefined) pairs.push('Retry-After', String(error.retryAfterSeconds))
+  res.writeHead(error.status, pairs).end(text)
+}

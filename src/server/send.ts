@@ -1,0 +1,109 @@
+/**
+ * Send: the bytes of a planned answer, at the client's pace.
+ *
+ * Nothing goes out before the first bytes are there, so a body that fails at once still becomes a proper error.
+ * After that a failure destroys the connection: the client sees an answer that was cut, never a short whole one.
+ */
+
+import type { ServerResponse } from 'node:http'
+import type { Body, BodyReader } from '../cache/body.ts'
+import type { OriginError } from '../errors.ts'
+import type { Part } from './plan.ts'
+
+export interface Sending {
+  readonly res: ServerResponse
+  readonly body: Body
+  readonly parts: readonly Part[]
+  /** Writes the status line and fields; called once, before the first byte. */
+  readonly writeHead: () => void
+  /** Told how many body bytes were handed to the connection, each time. */
+  readonly onBytes: (bytes: number) => void
+  /** The body failed. `isBegun` tells whether the client has seen a part of the answer, which is then cut off here. */
+  readonly onFailure: (error: OriginError, isBegun: boolean) => void
+}
+
+export function sendParts(sending: Sending): void {
+  new Sender(sending).start()
+}
+
+class Sender {
+  readonly #sending: Sending
+  #reader: BodyReader | undefined
+  #partIndex = 0
+  #isBegun = false
+  #isClosed = false
+
+  constructor(sending: Sending) {
+    this.#sending = sending
+  }
+
+  start(): void {
+    this.#sending.res.once('close', () => {
+      this.#isClosed = true
+      this.#reader?.close()
+    })
+    this.#pump()
+  }
+
+  readonly #pump = (): void => {
+    while (!this.#isClosed) {
+      const part = this.#sending.parts[this.#partIndex]
+      if (part === undefined) {
+        this.#begin()
+        this.#sending.res.end()
+        return
+      }
+      if (Buffer.isBuffer(part)) {
+        this.#partIndex += 1
+        if (!this.#write(part)) return
+        continue
+      }
+      this.#reader ??= this.#open(part)
+      const result = this.#reader.read()
+      if (result === 'wait') return
+      if (result === 'failed') {
+        this.#fail(this.#reader)
+        return
+      }
+      if (result === 'end') {
+        this.#reader = undefined
+        this.#partIndex += 1
+      } else if (!this.#write(result)) return
+    }
+  }
+
+  #open(part: Exclude<Part, Buffer>): BodyReader {
+    const { body } = this.#sending
+    return part === 'whole' ? body.open(0, undefined, this.#pump) : body.open(part.start, part.end, this.#pump)
+  }
+
+  #begin(): void {
+    if (this.#isBegun) return
+    this.#isBegun = true
+    this.#sending.writeHead()
+  }
+
+  /** False when the connection is full: the pump goes on at `drain`. */
+  #write(bytes: Buffer): boolean {
+    this.#begin()
+    this.#sending.onBytes(bytes.length)
+    if (this.#sending.res.write(bytes)) return true
+    this.#sending.res.once('drain', this.#pump)
+    return false
+  }
+
+  #fail(reader: BodyReader): void {
+    const { res, onFailure } = this.#sending
+    const { error } = reader
+    this.#isClosed = true
+    reader.close()
+    if (this.#isBegun) cutOff(res)
+    if (error !== undefined) onFailure(error, this.#isBegun)
+  }
+}
+
+/** HTTP/1.0 knows no chunks: without a length only a reset tells the client that the end is not the end. */
+function cutOff(res: ServerResponse): void {
+  if (res.req.httpVersionMinor === 0) res.socket?.resetAndDestroy()
+  res.destroy()
+}

@@ -1,0 +1,154 @@
+/**
+ * Server: the public listeners. Accepts, guards against slow and malformed requests, drains.
+ *
+ * After `close()` has resolved no listener and no connection is left.
+ */
+
+import type { Server } from 'node:http'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Duplex } from 'node:stream'
+import type { Clock } from '../clock.ts'
+import { StartError } from '../errors.ts'
+import type { Handler } from './handler.ts'
+
+export interface Listen {
+  /** Host name or address; IPv6 without brackets. */
+  readonly host: string
+  /** 0 takes any free one. */
+  readonly port: number
+  /** Bytes that may wait in a response before its writer is told to pause. */
+  readonly highWaterMarkBytes: number
+}
+
+export interface Listener {
+  readonly address: string
+  readonly port: number
+}
+
+export interface RunningServer {
+  readonly listeners: readonly Listener[]
+  /** Stops accepting, lets answers under way finish for at most `graceMs`, then cuts off what is left. */
+  close(graceMs: number): Promise<void>
+}
+
+/** A player asks again within seconds; a load balancer in front usually keeps its connections for a minute. */
+const KEEP_ALIVE_MS = 75_000
+/** From the first byte of a request to the end of its fields. */
+const HEADERS_MS = 10_000
+/** From the first byte of a request to its end; requests here have no body worth waiting for. */
+const REQUEST_MS = 30_000
+const MAX_HEADER_BYTES = 16 * 1024
+
+/** @throws {StartError} naming the address that cannot be listened on; none is left open then */
+export async function startServer(listens: readonly Listen[], handler: Handler, clock: Clock): Promise<RunningServer> {
+  const drain = { isDraining: false }
+  const servers: Server[] = []
+  try {
+    for (const listen of listens) {
+      const server = makeServer(listen, handler, drain)
+      await startListening(server, listen)
+      servers.push(server)
+    }
+  } catch (error) {
+    for (const server of servers) server.close()
+    throw error
+  }
+  return {
+    listeners: servers.map(listenerOf),
+    close: async (graceMs) => {
+      drain.isDraining = true
+      await Promise.all(servers.map((server) => drainServer(server, graceMs, clock)))
+    },
+  }
+}
+
+function makeServer({ highWaterMarkBytes }: Listen, handler: Handler, drain: { readonly isDraining: boolean }): Server {
+  const busy = new WeakSet<Duplex>()
+  const server = createServer(
+    {
+      highWaterMark: highWaterMarkBytes,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      headersTimeout: HEADERS_MS,
+      requestTimeout: REQUEST_MS,
+      maxHeaderSize: MAX_HEADER_BYTES,
+      noDelay: true,
+    },
+    (req, res) => {
+      const { socket } = req
+      busy.add(socket)
+      res.once('close', () => {
+        busy.delete(socket)
+        if (drain.isDraining) setImmediate(() => server.closeIdleConnections())
+      })
+      if (drain.isDraining) res.shouldKeepAlive = false
+      handler(req, res)
+    },
+  )
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+    // In the middle of an answer any byte of ours would be taken for a part of it.
+    if (error.code === 'ECONNRESET' || !socket.writable || busy.has(socket)) socket.destroy()
+    else socket.end(refusal(error))
+  })
+  server.on('connect', (_req, socket) => socket.end(rawAnswer(405, 'Method Not Allowed', 'Not a proxy for CONNECT')))
+  return server
+}
+
+/** What a request that could not even be parsed is told (RFC 9110 §15.5.1, §15.5.9; RFC 6585 §5). */
+function refusal({ code }: NodeJS.ErrnoException): string {
+  switch (code) {
+    case 'HPE_HEADER_OVERFLOW':
+      return rawAnswer(431, 'Request Header Fields Too Large', 'The request fields are too large')
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return rawAnswer(408, 'Request Timeout', 'The request took too long')
+    default:
+      return rawAnswer(400, 'Bad Request', 'Malformed request')
+  }
+}
+
+function rawAnswer(status: number, reason: string, text: string): string {
+  const body = `${text}\n`
+  const head = [
+    `HTTP/1.1 ${status} ${reason}`,
+    'Content-Type: text/plain; charset=utf-8',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    'Cache-Control: no-store',
+    'Connection: close',
+  ]
+  return `${head.join('\r\n')}\r\n\r\n${body}`
+}
+
+function startListening(server: Server, { host, port }: Listen): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      reject(new StartError(`cannot listen on ${formatAddress(host, port)}: ${reasonOf(error)}`, { cause: error }))
+    })
+    server.listen({ host, port }, resolve)
+  })
+}
+
+function reasonOf({ code, message }: NodeJS.ErrnoException): string {
+  if (code === 'EADDRINUSE') return 'the port is taken by another program'
+  if (code === 'EADDRNOTAVAIL') return 'this machine does not have that address'
+  if (code === 'EACCES') return 'not permitted (ports below 1024 need a privilege)'
+  return message
+}
+
+function drainServer(server: Server, graceMs: number, clock: Clock): Promise<void> {
+  return new Promise((resolve) => {
+    const grace = clock.after(graceMs, () => server.closeAllConnections())
+    server.close(() => {
+      grace.cancel()
+      resolve()
+    })
+  })
+}
+
+function listenerOf(server: Server): Listener {
+  const { address, port } = server.address() as AddressInfo
+  return { address, port }
+}
+
+export function formatAddress(host: string, port: number): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+}
