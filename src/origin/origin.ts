@@ -5,8 +5,6 @@
  * been read to its end, has failed, or was destroyed; and an answer without a body holds no socket at all.
  */
 
-
-
 /** Inclusive byte positions, as in RFC 9110 §14.1.2; without `last`, to the end. */
 export interface OriginRange {
   readonly first: number

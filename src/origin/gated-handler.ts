@@ -1,0 +1,134 @@
+/**
+ * Every attempt at the origin, retries of the client's own included, through one gate: no permit, no request.
+ *
+ * Invariant: an attempt holds its permit until its response's body is closed, or until it has failed; and of a call's
+ * attempts only the last can have an open body. The bodies of error answers are read here, bounded in bytes and time,
+ * so that no answer outside 2xx ever holds a socket.
+ *
+ * It stands between an S3 client and the handler that does the sending, and knows both only by their shape.
+ */
+import { Readable } from 'node:stream'
+import type { Clock } from '../clock.ts'
+import { StreamBody } from './body.ts'
+import type { ConnectionPool, Permit } from './pool.ts'
+
+/** One `fetch`, however many attempts the client makes of it. */
+export interface Call {
+  readonly signal: AbortSignal
+  /** What the last attempt brought, before any client took it apart; absent while there is none. */
+  answer: Answer | undefined
+}
+
+export interface Answer {
+  readonly status: number
+  /** As received, under lower-case names. */
+  readonly headers: Readonly<Record<string, string>>
+  /** Present for 2xx. */
+  readonly body: StreamBody | undefined
+}
+
+/** The response as the client sees it; headers and body are changed before it does. */
+export interface AttemptResponse {
+  readonly statusCode: number
+  headers: Record<string, string>
+  body?: unknown
+}
+
+export interface SendingHandler<Request, Response> {
+  handle(request: Request, options: { abortSignal: AbortSignal }): Promise<{ response: Response }>
+}
+
+export interface GatedHandlerOptions {
+  /** The origin's name, for messages. */
+  readonly name: string
+  readonly pool: ConnectionPool
+  readonly stallTimeoutMs: number
+  readonly clock: Clock
+}
+
+/** Error answers are a few hundred bytes of XML; what is longer is not read. */
+const MAX_ERROR_BODY_BYTES = 64 * 1024
+
+/** All a client still has to know of a 2xx answer: a field it could not parse would make it throw the answer away. */
+const HEADERS_FOR_CLIENT: readonly string[] = ['date', 'x-amz-request-id']
+
+export class GatedHandler<Request extends object, Response extends AttemptResponse> {
+  readonly metadata = { handlerProtocol: 'http/1.1' }
+  readonly #sender: SendingHandler<Request, Response>
+  readonly #options: GatedHandlerOptions
+  readonly #calls = new WeakMap<Request, Call>()
+
+  constructor(sender: SendingHandler<Request, Response>, options: GatedHandlerOptions) {
+    this.#sender = sender
+    this.#options = options
+  }
+
+  /** Says which call a request belongs to. Comes before `handle`, for every attempt. */
+  belongs(request: Request, call: Call): void {
+    this.#calls.set(request, call)
+  }
+
+  /** @throws {OriginError} when there is no permit to be had; whatever the sender throws */
+  async handle(request: Request): Promise<{ response: Response }> {
+    const call = this.#calls.get(request)
+    if (call === undefined) throw new Error('a request that no fetch asked for')
+    call.answer?.body?.destroy()
+    call.answer = undefined
+    const permit = await this.#options.pool.acquire(call.signal)
+    try {
+      const { response } = await this.#sender.handle(request, { abortSignal: call.signal })
+      const { statusCode, headers } = response
+      const isSuccess = statusCode >= 200 && statusCode < 300
+      // A 304 may announce the length of what it does not send (RFC 9110 §8.6).
+      const contentLength = isSuccess ? announcedLength(headers) : undefined
+      const body = this.#takeBody(response.body, contentLength, call.signal, permit)
+      if (!isSuccess) response.body = await readErrorBody(body)
+      else response.headers = Object.fromEntries(Object.entries(headers).filter(isForClient))
+      call.answer = { status: statusCode, headers, body: isSuccess ? body : undefined }
+      return { response }
+    } catch (error) {
+      permit.release()
+      throw error
+    }
+  }
+
+  destroy(): void {
+    // The client would end the agents, and with them the answers under way: their owner does that.
+  }
+
+  updateHttpClientConfig(): void {
+    // The sender is configured by who made it.
+  }
+
+  httpHandlerConfigs(): Record<string, never> {
+    return {}
+  }
+
+  #takeBody(stream: unknown, contentLength: number | undefined, signal: AbortSignal, permit: Permit): StreamBody {
+    if (!(stream instanceof Readable)) throw new Error('a response whose body is no stream')
+    if (stream.closed) permit.release()
+    else stream.once('close', () => permit.release())
+    const { name, clock, stallTimeoutMs } = this.#options
+    return new StreamBody(stream, { name, signal, contentLength, stallTimeoutMs, clock })
+  }
+}
+
+function announcedLength(headers: Readonly<Record<string, string>>): number | undefined {
+  const value = headers['content-length'] ?? ''
+  return /^\d+$/.test(value) ? Number(value) : undefined
+}
+
+function isForClient([name]: [string, string]): boolean {
+  return HEADERS_FOR_CLIENT.includes(name)
+}
+
+async function readErrorBody(body: StreamBody): Promise<Uint8Array> {
+  const chunks: Buffer[] = []
+  let receivedBytes = 0
+  for await (const chunk of body) {
+    chunks.push(chunk)
+    receivedBytes += chunk.length
+    if (receivedBytes > MAX_ERROR_BODY_BYTES) break
+  }
+  return Buffer.concat(chunks)
+}

@@ -1,0 +1,135 @@
+/**
+ * What an S3 answer or failure means: an answer for the asker, or which kind of OriginError.
+ *
+ * Invariant: what is the operator's to mend (credentials, signature, clock, bucket, region, certificate) is never
+ * taken for a missing or forbidden object, whatever status it comes with. Error codes decide before statuses; messages
+ * decide nothing, since Ceph RGW leaves them empty.
+ */
+import type { OriginErrorKind } from '../errors.ts'
+import { parseHttpDate } from '../http/date.ts'
+import { endToEndHeaders } from '../http/headers.ts'
+
+/** Codes that say our configuration is at fault, with whatever status. */
+const MISCONFIGURED_CODES: ReadonlySet<string> = new Set([
+  'AccountProblem',
+  'AllAccessDisabled',
+  'AuthorizationHeaderMalformed',
+  'ExpiredToken',
+  'IllegalLocationConstraintException',
+  'InvalidAccessKeyId',
+  'InvalidBucketName',
+  'InvalidSecurity',
+  'InvalidToken',
+  'MissingSecurityHeader',
+  'NoSuchBucket',
+  'NotSignedUp',
+  'PermanentRedirect',
+  'RequestExpired',
+  'RequestTimeTooSkewed',
+  'SignatureDoesNotMatch',
+  'TemporaryRedirect',
+  'TokenRefreshRequired',
+  'UserSuspended',
+])
+
+const OVERLOADED_CODES: ReadonlySet<string> = new Set([
+  'BandwidthLimitExceeded',
+  'RequestLimitExceeded',
+  'ServiceUnavailable',
+  'SlowDown',
+  'Throttling',
+  'ThrottlingException',
+  'TooManyRequests',
+  'TooManyRequestsException',
+])
+
+const ANSWERS: ReadonlySet<number> = new Set([200, 206, 304, 403, 404, 412, 416])
+
+/**
+ * A status with its S3 error code, `Unknown` where the body had none: an answer, or the kind of error it is.
+ * A redirect is a misconfiguration too: S3 sends them from the wrong region or endpoint.
+ */
+export function classifyStatus(status: number, code: string): 'answer' | OriginErrorKind {
+  if (MISCONFIGURED_CODES.has(code)) return 'misconfigured'
+  if (ANSWERS.has(status)) return 'answer'
+  if (status === 429 || status === 503 || OVERLOADED_CODES.has(code)) return 'overloaded'
+  if (status === 401 || (status >= 300 && status < 400)) return 'misconfigured'
+  return 'broken'
+}
+
+const UNREACHABLE_CODES: ReadonlySet<string> = new Set([
+  'EADDRNOTAVAIL',
+  'EAI_AGAIN',
+  'EAI_FAIL',
+  'ECONNABORTED',
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EHOSTDOWN',
+  'EHOSTUNREACH',
+  'ENETDOWN',
+  'ENETUNREACH',
+  'ENOTFOUND',
+  'EPIPE',
+])
+
+/** OpenSSL's verification results as node spells them, and EPROTO: TLS to something that does not speak it. */
+const TLS_CODE =
+  /^(?:EPROTO$|ERR_TLS_CERT_|CERT_|CRL_|.*SELF_SIGNED_CERT|UNABLE_TO_|INVALID_CA$|INVALID_PURPOSE$|HOSTNAME_MISMATCH$)/
+
+/** A failure without an answer, by node's error code and the error's name. */
+export function classifyFailure(error: unknown): { readonly kind: OriginErrorKind; readonly code: string } {
+  const { code, name } = codeAndName(error)
+  if (code === 'ETIMEDOUT') return { kind: 'timeout', code }
+  if (UNREACHABLE_CODES.has(code)) return { kind: 'unreachable', code }
+  if (TLS_CODE.test(code)) return { kind: 'misconfigured', code }
+  // CredentialsProviderError and its kin: nothing in the chain had credentials. InvalidBucketName: refused unsent.
+  if (name.endsWith('ProviderError') || MISCONFIGURED_CODES.has(name)) return { kind: 'misconfigured', code: name }
+  return { kind: 'broken', code: code === '' ? name : code }
+}
+
+/** The S3 error code an SDK's exception carries as its name. */
+export function codeAndName(error: unknown): { readonly code: string; readonly name: string } {
+  if (!(error instanceof Error)) return { code: '', name: 'Unknown' }
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
+  return { code, name: error.name }
+}
+
+/** An hour: whoever says more than that has a fault of its own. */
+const MAX_RETRY_AFTER_SECONDS = 3600
+
+/** Retry-After (RFC 9110 §10.2.3), seconds or a date, in whole seconds from now; undefined where it makes no sense. */
+export function retryAfterSeconds(value: string | undefined, nowMs: number): number | undefined {
+  if (value === undefined) return undefined
+  const date = parseHttpDate(value, nowMs)
+  const seconds = date === undefined ? (/^\d+$/.test(value) ? Number(value) : Number.NaN) : (date - nowMs) / 1000
+  const whole = Math.ceil(seconds)
+  return whole >= 1 && whole <= MAX_RETRY_AFTER_SECONDS ? whole : undefined
+}
+
+/**
+ * The store's own, and what it says of its own host rather than of the object. Vary too: a bucket with CORS rules sends
+ * it for fields of a request that ours never has.
+ */
+const STORE_FIELD = /^(?:x-amz-|x-amzn-|x-rgw-|server$|vary$|alt-svc$|strict-transport-security$)/
+
+/** They describe the error document, which goes no further than this. */
+const ERROR_DOCUMENT_FIELDS: ReadonlySet<string> = new Set(['content-encoding', 'content-language', 'content-type'])
+
+/** What of an answer's header is for the asker: end-to-end, about the object, and about no body that is not passed on. */
+export function objectHeaders(status: number, raw: Readonly<Record<string, string>>): Record<string, string> {
+  const headers: Record<string, string> = {}
+  for (const [name, value] of Object.entries(endToEndHeaders(raw))) {
+    if (STORE_FIELD.test(name)) continue
+    if (status >= 300 && name === 'content-length') continue
+    if (status >= 400 && ERROR_DOCUMENT_FIELDS.has(name)) continue
+    if (name !== 'content-encoding') headers[name] = value
+    else if (withoutAwsChunked(value) !== '') headers[name] = withoutAwsChunked(value)
+  }
+  return headers
+}
+
+/** A coding of the upload's transfer that newer SDKs leave on the object; the stored bytes do not have it. */
+function withoutAwsChunked(contentEncoding: string): string {
+  const codings = contentEncoding.split(',').map((coding) => coding.trim())
+  return codings.filter((coding) => coding !== '' && coding.toLowerCase() !== 'aws-chunked').join(', ')
+}
