@@ -1,0 +1,162 @@
+/**
+ * Routes in the file: which paths, out of which origin, under which rules.
+ *
+ * What is accepted here can be served as it stands: patterns compile, header fields can be sent.
+ */
+
+import * as z from 'zod'
+import { isFieldValue, isHopByHop } from '../http/headers.ts'
+import { compilePattern } from '../http/pattern.ts'
+import { isToken } from '../http/syntax.ts'
+import { filledText, textThat, time } from './kinds.ts'
+import type { Kind, Reading } from './option.ts'
+import { EVEN_IF_WRONG, list, notSupportedYet, option, optionWithDefault, section, table } from './option.ts'
+
+/** Fields that say what the bytes are or how they were come by: wrong ones would break ranges, revalidation or age. */
+const OWN_FIELDS = [
+  'accept-ranges',
+  'age',
+  'cache-status',
+  'content-encoding',
+  'content-range',
+  'date',
+  'etag',
+  'last-modified',
+]
+
+/** One name. A list of them is a later version's failover. */
+const originName: Kind<string> = {
+  read: (value) => {
+    if (Array.isArray(value)) return { fault: 'a list of origins is not supported yet' }
+    return typeof value === 'string' && value !== '' ? { value } : { fault: 'expected the name of an origin' }
+  },
+  jsonSchema: {
+    anyOf: [
+      { type: 'string', minLength: 1 },
+      {
+        type: 'array',
+        items: { type: 'string' },
+        description: 'Not supported yet. Origins to try in turn.',
+      },
+    ],
+  },
+}
+
+const query = section({
+  include: z
+    .array(option(filledText, 'Name of a query parameter.'), { error: 'expected a list of parameter names' })
+    .meta({ description: 'Query parameters that are part of the key; none where the list is empty.' }),
+})
+  .optional()
+  .meta({ description: 'Which query parameters make a difference. Default: none for an s3 origin.' })
+
+const negativeTtl = table(
+  /^[45][0-9][0-9]$/,
+  'is no status from 400 to 599',
+  option(time, 'Freshness of an answer with this status.'),
+)
+  .prefault({ 404: '1s', 403: '1s' })
+  .meta({
+    description:
+      'Freshness of answers without the object, by status. A status that is not listed is not kept. Default: 404: 1s, 403: 1s.',
+  })
+
+const responseHeaders = z
+  .record(z.string(), option(textThat(readFieldValue, {}), 'Value of the field.'), {
+    error: 'expected a mapping',
+  })
+  .superRefine((fields, context) => {
+    const seen = new Set<string>()
+    for (const name of Object.keys(fields)) {
+      const fault = fieldNameFault(name) ?? (seen.has(name.toLowerCase()) ? 'is there twice' : undefined)
+      seen.add(name.toLowerCase())
+      if (fault !== undefined) context.addIssue({ code: 'custom', path: [name], message: fault })
+    }
+  }, EVEN_IF_WRONG)
+  .prefault({})
+  .meta({
+    description: 'Header fields set on every answer, in place of the ones the origin sent: Name: value. Default: none.',
+  })
+
+const route = section({
+  match: option(
+    textThat(readPattern, { examples: ['/live/**/*.m3u8', '/vod/**', '/**'], pattern: '^/|\\$\\{' }),
+    'Paths the route is for: * stands for anything inside one segment, ** for anything across segments, {a,b} for one of several. The first route that matches wins.',
+  ),
+  origin: option(originName, 'Name of the origin that has the objects.').optional(),
+  stripPrefix: optionWithDefault(
+    textThat(readPrefix, { pattern: '^$|^/|\\$\\{' }),
+    'Taken off the front of the path before it becomes the object key, such as /media.',
+    '',
+  ),
+  ttl: option(time, 'Freshness, whatever the origin says. Default: what the origin says.').optional(),
+  defaultTtl: option(
+    time,
+    'Freshness where the origin says nothing. Default: by media type: playlists 2s, segments 14d, everything else 60s.',
+  ).optional(),
+  negativeTtl,
+  query,
+  responseHeaders,
+  staleWhileRevalidate: notSupportedYet(
+    option(time, 'How long after its freshness an answer may still be served while a new one is fetched.'),
+  ),
+  staleIfError: notSupportedYet(
+    option(time, 'How long after its freshness an answer may still be served when the origin fails.'),
+  ),
+  cors: notSupportedYet(
+    section({
+      origins: z
+        .array(option(filledText, 'An origin such as https://example.com, or *.'))
+        .optional()
+        .meta({ description: 'Sites whose players may read the answers.' }),
+      maxAge: option(time, 'How long browsers may remember the permission.').optional(),
+    }).meta({ description: 'Which other sites may read the answers in browsers.' }),
+  ),
+  access: notSupportedYet(z.looseObject({}).meta({ description: 'Who may ask: signed URLs.' })),
+  passthrough: notSupportedYet(
+    option(filledText, 'Address of a server that gets the requests as they are; nothing is cached.'),
+  ),
+})
+  .superRefine((written, context) => {
+    // A route that passes through needs no origin, and asking for one would lead the wrong way.
+    if (written.origin !== undefined || 'passthrough' in written) return
+    context.addIssue({ code: 'custom', path: ['origin'], message: 'expected the name of an origin' })
+  }, EVEN_IF_WRONG)
+  // The check above, or the refusal of passthrough, has ended every case without an origin.
+  .transform(({ origin, ...rules }) => ({ ...rules, origin: origin ?? '' }))
+  .meta({
+    description: 'A path pattern with its origin and its rules.',
+    // Origin is optional above only to spare a route that passes through a second complaint.
+    required: ['match', 'origin'],
+  })
+
+/** Every route, in the order in which they are tried. */
+export const routes = list(route, 'route').meta({ description: 'Which path goes where. The first match wins.' })
+
+function readPattern(pattern: string): Reading<string> {
+  if (!pattern.startsWith('/')) return { fault: 'expected a path pattern that begins with "/"' }
+  try {
+    compilePattern(pattern)
+    return { value: pattern }
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error
+    return { fault: `expected a path pattern: ${error.message}` }
+  }
+}
+
+function readPrefix(prefix: string): Reading<string> {
+  if (prefix === '' || prefix.startsWith('/')) return { value: prefix }
+  return { fault: 'expected a path that begins with "/"' }
+}
+
+function fieldNameFault(name: string): string | undefined {
+  if (!isToken(name)) return 'is no name of a header field'
+  const lowerCase = name.toLowerCase()
+  if (isHopByHop(lowerCase) || lowerCase === 'content-length') return 'frames the message and cannot be set'
+  if (OWN_FIELDS.includes(lowerCase)) return 'is set by segment-shield itself'
+  return undefined
+}
+
+function readFieldValue(value: string): Reading<string> {
+  return isFieldValue(value) ? { value } : { fault: 'expected the value of a header field, on one line' }
+}

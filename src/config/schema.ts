@@ -1,0 +1,120 @@
+/**
+ * The configuration file as a whole: every option, its default and its description. `Config` is what comes out.
+ *
+ * Key names are the file's; sizes are bytes, times are milliseconds, defaults are filled in. A `Config` is frozen all
+ * the way down, and nothing in it contradicts anything else in it.
+ */
+
+import type * as z from 'zod'
+import { address, parseAddress } from './address.ts'
+import { filledText, flag, oneOf, size, text } from './kinds.ts'
+import {
+  EVEN_IF_WRONG,
+  EVEN_IF_WRONG_IN_LIST,
+  list,
+  notSupportedYet,
+  option,
+  optionWithDefault,
+  section,
+} from './option.ts'
+import { origins } from './origins.ts'
+import { routes } from './routes.ts'
+import { formatSize } from './units.ts'
+
+const DEFAULT_MAX_OBJECT_BYTES = 8 * 1024 ** 2
+
+const listener = section({
+  address: option(address, 'Where to listen: host:port, an IPv6 host in brackets; port 0 takes any free one.'),
+  highWaterMark: optionWithDefault(size, 'Write buffer of one response.', '1MiB'),
+  tls: notSupportedYet(
+    section({
+      cert: option(filledText, 'Path of the certificate chain, PEM.'),
+      key: option(filledText, 'Path of the private key, PEM.'),
+    }).meta({ description: 'Speak HTTPS: HTTP/2 and HTTP/1.1.' }),
+  ),
+}).meta({ description: 'A listener.' })
+
+const listen = list(listener, 'listener')
+  .superRefine((written, context) => {
+    const seen = new Set<string>()
+    for (const [index, one] of written.entries()) {
+      const parsed = typeof one?.address === 'string' ? parseAddress(one.address) : undefined
+      // Port 0 asks for another port each time.
+      if (parsed === undefined || parsed.port === 0) continue
+      const key = `${parsed.host.toLowerCase()} ${parsed.port}`
+      if (seen.has(key)) {
+        context.addIssue({ code: 'custom', path: [index, 'address'], message: 'is the address of another listener' })
+      }
+      seen.add(key)
+    }
+  }, EVEN_IF_WRONG_IN_LIST)
+  .meta({ description: 'Where players and CDN edges connect.' })
+
+const cache = section({
+  memory: optionWithDefault(size, 'Memory for cached bodies and bodies on their way.', '1GiB'),
+  maxObject: option(
+    size,
+    `Largest object that is kept whole. Default: ${formatSize(DEFAULT_MAX_OBJECT_BYTES)}, or memory where that is less.`,
+  )
+    .optional()
+    .meta({ default: formatSize(DEFAULT_MAX_OBJECT_BYTES) }),
+  slice: notSupportedYet(option(size, 'Size of the pieces that large objects are kept in.')),
+})
+  .superRefine(({ memory, maxObject }, context) => {
+    if (typeof memory !== 'number' || typeof maxObject !== 'number' || maxObject <= memory) return
+    context.addIssue({ code: 'custom', path: ['maxObject'], message: 'expected no more than cache.memory' })
+  }, EVEN_IF_WRONG)
+  .transform((written) => ({
+    ...written,
+    maxObject: written.maxObject ?? Math.min(DEFAULT_MAX_OBJECT_BYTES, written.memory),
+  }))
+  .prefault({})
+  .meta({ description: 'What is kept, and how much of it.' })
+
+const log = section({
+  level: optionWithDefault(
+    oneOf(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']),
+    'The least important records that are written.',
+    'info',
+  ),
+  access: optionWithDefault(flag, 'One record for every request.', true),
+  format: optionWithDefault(oneOf(['json', 'pretty']), 'json for machines, pretty for people.', 'json'),
+})
+  .prefault({})
+  .meta({ description: 'The log, on standard output.' })
+
+const admin = notSupportedYet(
+  section({
+    address: option(address, 'Where to listen: host:port.'),
+    token: option(text, 'Required where the address is not loopback.').optional(),
+  }).meta({ description: 'Health, metrics, statistics and purging, on a listener of its own.' }),
+)
+
+/** The whole file. What it takes in is the tree of the YAML after `${NAME}` was replaced. */
+export const configSchema = section({ listen, admin, cache, log, origins, routes })
+  .superRefine((written, context) => {
+    const known = isMapping(written.origins) ? Object.keys(written.origins) : undefined
+    if (known === undefined || known.length === 0 || !Array.isArray(written.routes)) return
+    for (const [index, route] of written.routes.entries()) {
+      const origin = isMapping(route) ? route['origin'] : undefined
+      if (typeof origin !== 'string' || origin === '' || known.includes(origin)) continue
+      const message = `expected the name of an origin (${known.join(', ')})`
+      context.addIssue({ code: 'custom', path: ['routes', index, 'origin'], message })
+    }
+  }, EVEN_IF_WRONG)
+  .meta({ title: 'segment-shield', description: 'Configuration of segment-shield.' })
+
+/** A configuration that was found good, with every default filled in. Bytes and milliseconds. */
+export type Config = DeepReadonly<z.output<typeof configSchema>>
+export type ListenConfig = Config['listen'][number]
+export type CacheConfig = Config['cache']
+export type LogConfig = Config['log']
+export type S3OriginConfig = Config['origins'][string]
+export type PoolConfig = S3OriginConfig['pool']
+export type RouteConfig = Config['routes'][number]
+
+type DeepReadonly<T> = T extends object ? { readonly [Key in keyof T]: DeepReadonly<T[Key]> } : T
+
+function isMapping(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

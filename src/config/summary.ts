@@ -1,0 +1,21 @@
+/** What a good configuration says, in the few lines that `check` prints. Holds no secrets. */
+
+import type { Config, RouteConfig } from './schema.ts'
+import { formatSize, formatTime } from './units.ts'
+
+/** Listeners, origins and routes, the routes in the order in which they are tried. */
+export function summarise({ listen, cache, origins, routes }: Config): string {
+  const lines = [
+    ...listen.map(({ address }) => `listen  ${address}`),
+    `cache   ${formatSize(cache.memory)}, objects up to ${formatSize(cache.maxObject)}`,
+    ...Object.entries(origins).map(
+      ([name, { type, endpoint, pool }]) => `origin  ${name}: ${type} at ${endpoint}, ${pool.maxSockets} sockets`,
+    ),
+    ...routes.map((route) => `route   ${route.match} → ${route.origin}${ttlOf(route)}`),
+  ]
+  return lines.map((line) => `  ${line}\n`).join('')
+}
+
+function ttlOf({ ttl }: RouteConfig): string {
+  return ttl === undefined ? '' : `, ttl ${formatTime(ttl)}`
+}

@@ -1,0 +1,217 @@
+import { describe, expect, test } from 'vitest'
+import { parseAddress } from '../../src/config/address.ts'
+import { goodWith, load, problemsOf } from './good.ts'
+
+const POOL = {
+  maxSockets: 200,
+  maxFreeSockets: 50,
+  connectTimeout: 5000,
+  responseTimeout: 30_000,
+  idleTimeout: 30_000,
+  stallTimeout: 15_000,
+  acquisitionWarning: 1000,
+  maxQueued: 2000,
+}
+
+const SECOND = 1000
+const DAY = 86_400_000
+
+test('what the file leaves out has its default, in bytes and milliseconds', () => {
+  expect(load(goodWith())).toEqual({
+    listen: [{ address: '127.0.0.1:8080', highWaterMark: 1_048_576 }],
+    cache: { memory: 1_073_741_824, maxObject: 8_388_608 },
+    log: { level: 'info', access: true, format: 'json' },
+    origins: {
+      spaces: {
+        type: 's3',
+        endpoint: 'https://sfo3.example.com',
+        region: 'sfo3',
+        bucket: 'media',
+        forcePathStyle: false,
+        keyPrefix: '',
+        pool: POOL,
+        retry: { maxAttempts: 5, mode: 'standard' },
+      },
+    },
+    routes: [
+      {
+        match: '/**',
+        origin: 'spaces',
+        stripPrefix: '',
+        negativeTtl: { 403: SECOND, 404: SECOND },
+        responseHeaders: {},
+      },
+    ],
+  })
+})
+
+test('what the file says comes out under the same names', () => {
+  const text = `
+listen:
+  - { address: "[::]:443", highWaterMark: 64KiB }
+  - { address: localhost:0 }
+cache: { memory: 2GiB, maxObject: 16MiB }
+log: { level: debug, access: false, format: pretty }
+origins:
+  one:
+    type: s3
+    endpoint: HTTP://127.0.0.1:9000/
+    region: us-east-1
+    bucket: my.bucket_1
+    credentials: { accessKeyId: AK, secretAccessKey: SK, sessionToken: ST }
+    forcePathStyle: true
+    keyPrefix: live/
+    pool:
+      maxSockets: 7
+      maxFreeSockets: 3
+      connectTimeout: 1s
+      responseTimeout: 2s
+      idleTimeout: 3s
+      stallTimeout: 4s
+      acquisitionWarning: 500ms
+      maxQueued: 0
+    retry: { maxAttempts: 1, mode: adaptive }
+  two: { type: s3, endpoint: https://b.example, region: r, bucket: b, credentials: { anonymous: true } }
+routes:
+  - match: /live/{a,b}/**/*.m3u8
+    origin: one
+    stripPrefix: /live
+    ttl: 0
+    defaultTtl: 14d
+    negativeTtl: { 404: 500ms, 410: 1h }
+    query: { include: [_HLS_msn, v] }
+    responseHeaders: { X-Content-Type-Options: nosniff, Empty: "" }
+  - { match: /**, origin: two, negativeTtl: {}, query: { include: [] } }
+`
+  expect(load(text)).toEqual({
+    listen: [
+      { address: '[::]:443', highWaterMark: 65_536 },
+      { address: 'localhost:0', highWaterMark: 1_048_576 },
+    ],
+    cache: { memory: 2_147_483_648, maxObject: 16_777_216 },
+    log: { level: 'debug', access: false, format: 'pretty' },
+    origins: {
+      one: {
+        type: 's3',
+        endpoint: 'http://127.0.0.1:9000',
+        region: 'us-east-1',
+        bucket: 'my.bucket_1',
+        credentials: { accessKeyId: 'AK', secretAccessKey: 'SK', sessionToken: 'ST' },
+        forcePathStyle: true,
+        keyPrefix: 'live/',
+        pool: {
+          maxSockets: 7,
+          maxFreeSockets: 3,
+          connectTimeout: 1000,
+          responseTimeout: 2000,
+          idleTimeout: 3000,
+          stallTimeout: 4000,
+          acquisitionWarning: 500,
+          maxQueued: 0,
+        },
+        retry: { maxAttempts: 1, mode: 'adaptive' },
+      },
+      two: {
+        type: 's3',
+        endpoint: 'https://b.example',
+        region: 'r',
+        bucket: 'b',
+        credentials: { anonymous: true },
+        forcePathStyle: false,
+        keyPrefix: '',
+        pool: POOL,
+        retry: { maxAttempts: 5, mode: 'standard' },
+      },
+    },
+    routes: [
+      {
+        match: '/live/{a,b}/**/*.m3u8',
+        origin: 'one',
+        stripPrefix: '/live',
+        ttl: 0,
+        defaultTtl: 14 * DAY,
+        negativeTtl: { 404: 500, 410: 3_600_000 },
+        query: { include: ['_HLS_msn', 'v'] },
+        responseHeaders: { 'X-Content-Type-Options': 'nosniff', Empty: '' },
+      },
+      {
+        match: '/**',
+        origin: 'two',
+        stripPrefix: '',
+        negativeTtl: {},
+        query: { include: [] },
+        responseHeaders: {},
+      },
+    ],
+  })
+})
+
+describe('defaults that follow another option', () => {
+  test.each([
+    [{ maxSockets: 10 }, 10],
+    [{ maxSockets: 50 }, 50],
+    [{ maxSockets: 1000 }, 50],
+    [{ maxSockets: 10, maxFreeSockets: 0 }, 0],
+    [{ maxSockets: 300, maxFreeSockets: 300 }, 300],
+  ])('of a pool %j at most %i sockets stay free', (pool, maxFreeSockets) => {
+    expect(load(goodWith('origins.spaces.pool', pool)).origins['spaces']?.pool.maxFreeSockets).toBe(maxFreeSockets)
+  })
+
+  test('the largest object is never larger than the memory unless the file says so', () => {
+    expect(load(goodWith('cache', { memory: '2MiB' })).cache).toEqual({ memory: 2_097_152, maxObject: 2_097_152 })
+  })
+})
+
+describe('credentials', () => {
+  const credentialsOf = (written: unknown) =>
+    load(goodWith('origins.spaces.credentials', written)).origins['spaces']?.credentials
+
+  test('keys come out as keys, and an empty session token as none', () => {
+    const keys = { accessKeyId: 'AK', secretAccessKey: 'SK' }
+    expect(credentialsOf(keys)).toEqual(keys)
+    expect(credentialsOf({ ...keys, sessionToken: '' })).toEqual(keys)
+    expect(credentialsOf({ ...keys, anonymous: false })).toEqual(keys)
+  })
+
+  test('anonymous is said outright', () => {
+    expect(credentialsOf({ anonymous: true })).toEqual({ anonymous: true })
+  })
+
+  test('without them the SDK looks for its own', () => {
+    expect(load(goodWith()).origins['spaces']).not.toHaveProperty('credentials')
+  })
+})
+
+describe('addresses', () => {
+  test.each([
+    ['0.0.0.0:8080', { host: '0.0.0.0', port: 8080 }],
+    ['[::1]:0', { host: '::1', port: 0 }],
+    ['shield.example.com:65535', { host: 'shield.example.com', port: 65_535 }],
+  ])('%s is taken apart', (address, parts) => {
+    expect(load(goodWith('listen[0].address', address)).listen[0]?.address).toBe(address)
+    expect(parseAddress(address)).toEqual(parts)
+  })
+
+  test('what is no address is not taken apart', () => {
+    expect(parseAddress('nowhere')).toBeUndefined()
+  })
+
+  test('port 0 may be there twice, since it is another port each time', () => {
+    expect(problemsOf(goodWith('listen[1]', { address: '127.0.0.1:0' }))).toEqual([])
+    const twice = [{ address: '127.0.0.1:0' }, { address: '127.0.0.1:0' }]
+    expect(problemsOf(goodWith('listen', twice))).toEqual([])
+  })
+})
+
+test('the result is frozen all the way down', () => {
+  const unfrozen: string[] = []
+  const visit = (value: unknown, path: string) => {
+    if (typeof value !== 'object' || value === null) return
+    if (!Object.isFrozen(value)) unfrozen.push(path)
+    for (const [key, child] of Object.entries(value)) visit(child, `${path}.${key}`)
+  }
+  const config = load(goodWith('routes[0].query', { include: ['v'] }))
+  visit(config, 'config')
+  expect(unfrozen).toEqual([])
+  expect(() => Object.assign(config.cache, { memory: 1 })).toThrow(TypeError)
+})
