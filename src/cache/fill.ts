@@ -257,7 +257,8 @@ export class Fill {
     const contentType = contentTypeFor(objectKey, received.headers['content-type'])
     const response = passedAnswer(received, contentType, new StreamedBody(source, length))
     store.delete(this.key)
-    this.#over({ kind: 'uncacheable', reason, length })
+    // The length of a part says nothing about the object's.
+    this.#over({ kind: 'uncacheable', reason, length: received.status === 200 ? length : undefined })
     const taker = [...this.#waiters].find((waiter) => waiter.wantsWhole)
     if (taker === undefined) source.destroy()
     else this.#waiters.delete(taker)

@@ -18,9 +18,17 @@ export function selectQuery(query: string, include: readonly string[]): string {
   return selected.length < 2 ? selected.join('') : selected.sort(byName).join('&')
 }
 
-/** `query` is what {@link selectQuery} returned. A space cannot occur in an origin's name, so parts never run together. */
+/**
+ * `query` is what {@link selectQuery} returned. The parts never run together: a space cannot occur in an origin's name,
+ * and a question mark that belongs to the object's name is escaped, so that `/a%3Fv=1` cannot pose as `/a?v=1`.
+ */
 export function cacheKey(originName: string, objectKey: string, query: string): CacheKey {
-  return query === '' ? `${originName} ${objectKey}` : `${originName} ${objectKey}?${query}`
+  const object = objectKey.replace(/[%?]/g, escaped)
+  return query === '' ? `${originName} ${object}` : `${originName} ${object}?${query}`
+}
+
+function escaped(character: string): string {
+  return character === '%' ? '%25' : '%3F'
 }
 
 function parameterName(parameter: string): string {

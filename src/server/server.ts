@@ -26,6 +26,12 @@ export interface Listener {
   readonly port: number
 }
 
+export interface ServerOptions {
+  readonly clock: Clock
+  /** A listener that works had an error; it goes on listening. */
+  readonly onFault: (error: unknown) => void
+}
+
 export interface RunningServer {
   readonly listeners: readonly Listener[]
   /** Stops accepting, lets answers under way finish for at most `graceMs`, then cuts off what is left. */
@@ -41,13 +47,19 @@ const REQUEST_MS = 30_000
 const MAX_HEADER_BYTES = 16 * 1024
 
 /** @throws {StartError} naming the address that cannot be listened on; none is left open then */
-export async function startServer(listens: readonly Listen[], handler: Handler, clock: Clock): Promise<RunningServer> {
+export async function startServer(
+  listens: readonly Listen[],
+  handler: Handler,
+  { clock, onFault }: ServerOptions,
+): Promise<RunningServer> {
   const drain = { isDraining: false }
   const servers: Server[] = []
   try {
     for (const listen of listens) {
       const server = makeServer(listen, handler, drain)
       await startListening(server, listen)
+      // Accepting can fail later too (no file descriptors left); what is connected goes on.
+      server.on('error', onFault)
       servers.push(server)
     }
   } catch (error) {
@@ -120,10 +132,14 @@ function rawAnswer(status: number, reason: string, text: string): string {
 
 function startListening(server: Server, { host, port }: Listen): Promise<void> {
   return new Promise((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => {
+    const refuse = (error: NodeJS.ErrnoException) => {
       reject(new StartError(`cannot listen on ${formatAddress(host, port)}: ${reasonOf(error)}`, { cause: error }))
+    }
+    server.once('error', refuse)
+    server.listen({ host, port }, () => {
+      server.off('error', refuse)
+      resolve()
     })
-    server.listen({ host, port }, resolve)
   })
 }
 
@@ -149,6 +165,6 @@ function listenerOf(server: Server): Listener {
   return { address, port }
 }
 
-export function formatAddress(host: string, port: number): string {
+function formatAddress(host: string, port: number): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
 }
