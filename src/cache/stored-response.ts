@@ -104,7 +104,7 @@ const DESCRIBES_BYTES = new Set(['content-length', 'content-encoding', 'content-
 
 /** What is kept, and told, when the origin has no object to give: a short text that names nothing. */
 export function makeNegativeResponse(status: number, responseTimeMs: number, freshness: Freshness): StoredResponse {
-  const maxAge = Math.max(0, Math.ceil((freshness.staleAtMs - responseTimeMs) / 1000))
+  const maxAge = Math.max(0, Math.floor((freshness.staleAtMs - responseTimeMs) / 1000))
   const text = status === 403 ? 'Forbidden\n' : status === 404 ? 'Not found\n' : `The origin answered ${status}\n`
   return makeStoredResponse({
     status,

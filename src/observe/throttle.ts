@@ -14,7 +14,8 @@ export class Throttle {
   /** @returns how many occasions were passed over in silence, when it is time to speak; else `undefined` */
   admit(key: string, nowMs: number): number | undefined {
     const last = this.#lastMs.get(key)
-    if (last !== undefined && nowMs - last.spokenMs < this.#intervalMs) {
+    // A clock that was set back counts as time that has passed: silence must not last until it has caught up.
+    if (last !== undefined && nowMs >= last.spokenMs && nowMs - last.spokenMs < this.#intervalMs) {
       last.silent += 1
       return undefined
     }

@@ -3,12 +3,13 @@
  */
 
 import type { CacheRules } from '../cache/policy.ts'
+import type { PathPattern } from '../http/pattern.ts'
 import type { Origin } from '../origin/origin.ts'
 
 export interface Route {
   /** The pattern as it was written, for logs. */
   readonly match: string
-  readonly pattern: RegExp
+  readonly pattern: PathPattern
   readonly origin: Origin
   /** Taken off the front of the path before the object's key is made. */
   readonly stripPrefix: string
