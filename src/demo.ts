@@ -49,8 +49,11 @@ export async function startDemo({ port, s3Port, print }: DemoOptions): Promise<R
     const streamUrl = `${base}/stream/master.m3u8`
     for (const line of announcement(url, streamUrl, s3.endpoint)) print(line)
     const close = async () => {
-      await app.close()
-      await s3.close()
+      try {
+        await app.close()
+      } finally {
+        await s3.close()
+      }
     }
     return { url, streamUrl, s3Endpoint: s3.endpoint, close }
   } catch (error) {

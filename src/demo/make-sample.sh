@@ -13,16 +13,17 @@ rate=25
 segment=4
 font=/usr/share/fonts/truetype/dejavu/DejaVuSans-Bold.ttf
 
-# Draws "NAME  0:12" on a dark strip along the lower edge. Arguments: rendition, height of the picture.
+# Draws "NAME  0:12" on a dark strip along the upper edge, out of the way of a player's controls. Arguments: rendition,
+# height of the picture.
 label() {
   [ -f "$font" ] || { printf 'null'; return; }
-  size=$(($2 / 12))
+  size=$(($2 / 13))
   strip=$((size * 2))
-  printf 'drawbox=y=ih-%s:h=%s:color=black@0.72:t=fill,' "$strip" "$strip"
-  printf 'drawtext=fontfile=%s:fontsize=%s:fontcolor=white:x=%s:y=h-%s:text=%s,' \
-    "$font" "$size" "$size" "$((size * 3 / 2))" "$1"
-  printf 'drawtext=fontfile=%s:fontsize=%s:fontcolor=white:x=w-tw-%s:y=h-%s:text=%s' \
-    "$font" "$size" "$size" "$((size * 3 / 2))" "'%{eif\\:t/60\\:d}\\:%{eif\\:mod(t\\,60)\\:d\\:2}'"
+  printf 'drawbox=h=%s:color=0x111820:t=fill,' "$strip"
+  printf 'drawtext=fontfile=%s:fontsize=%s:fontcolor=white:x=%s:y=%s:text=%s,' \
+    "$font" "$size" "$size" "$((size / 2))" "$1"
+  printf 'drawtext=fontfile=%s:fontsize=%s:fontcolor=white:x=w-tw-%s:y=%s:text=%s' \
+    "$font" "$size" "$size" "$((size / 2))" "'%{eif\\:t/60\\:d}\\:%{eif\\:mod(t\\,60)\\:d\\:2}'"
 }
 
 rm -rf "$out"
@@ -34,7 +35,7 @@ ffmpeg -hide_banner -loglevel error -nostdin \
   -f lavfi -i "testsrc2=size=640x360:rate=$rate:duration=$seconds" \
   -f lavfi -i "sine=frequency=220:beep_factor=4:sample_rate=48000:duration=$seconds" \
   -filter_complex "
-    [0:v]eq=saturation=0.55:contrast=0.88:brightness=-0.05,split=3[a][b][c];
+    [0:v]eq=saturation=0.42:contrast=0.82:brightness=-0.04,split=3[a][b][c];
     [a]$(label 360p 360)[v360];
     [b]scale=426:240:flags=bicubic+bitexact+accurate_rnd,$(label 240p 240)[v240];
     [c]scale=256:144:flags=bicubic+bitexact+accurate_rnd,$(label 144p 144)[v144];

@@ -112,7 +112,7 @@ byId('restart').addEventListener('click', start)
 byId('quality').addEventListener('change', ({ target }) => {
   hls.nextLevel = Number(target.value)
 })
-video.addEventListener('ended', () => say('Played to the end. Play it again: now it comes from memory.'))
+video.addEventListener('ended', () => say('Played to the end. Restart it: now it comes from memory.'))
 
 if (Hls.isSupported()) start()
 else say('This browser has no Media Source Extensions, which hls.js needs.', true)
