@@ -66,6 +66,8 @@ interface Uncacheable {
   readonly untilMs: number
 }
 
+type Known = Pick<Uncacheable, 'reason' | 'length'>
+
 export class Cache {
   readonly #options: CacheOptions
   readonly #fills = new Map<CacheKey, Fill>()
@@ -95,7 +97,12 @@ export class Cache {
     const { key } = request
     const nowMs = this.#options.clock.now()
     const known = this.#uncacheable.get(key)
-    if (known !== undefined && nowMs < known.untilMs) return this.#pass(request, known)
+    if (known !== undefined && nowMs < known.untilMs) {
+      const answer = await this.#pass(request, known, 'remembered')
+      if (answer !== undefined) return answer
+      if (this.#uncacheable.peek(key) === known) this.#uncacheable.delete(key)
+      return this.forward(request)
+    }
 
     const underWay = this.#fills.get(key)
     const stored = this.#options.store.get(key)
@@ -113,7 +120,9 @@ export class Cache {
       case 'notModified':
         return this.#answer(outcome.response, fwd, collapsed, 304)
       case 'uncacheable': {
-        if (outcome.response === undefined) return this.#pass(request, { reason: outcome.reason, ...lengthOf(fill) })
+        if (outcome.response === undefined) {
+          return this.#pass(request, { reason: outcome.reason, ...lengthOf(fill) }, 'just learnt')
+        }
         return { response: outcome.response, status: passed(outcome.response.status, outcome.reason) }
       }
       case 'failed':
@@ -155,12 +164,19 @@ export class Cache {
     }
   }
 
-  /** One client's own fetch, of the one range it wants where that can be told, bytes passed on and not kept. */
-  async #pass(request: CacheRequest, known: Omit<Uncacheable, 'untilMs'>): Promise<Answer> {
+  #pass(request: CacheRequest, known: Known, since: 'just learnt'): Promise<Answer>
+  #pass(request: CacheRequest, known: Known, since: 'remembered'): Promise<Answer | undefined>
+  /**
+   * One client's own fetch, of the one range it wants where that can be told, bytes passed on and not kept.
+   * `undefined`, where the range was told from a remembered length that is, or may be, no longer the object's.
+   */
+  async #pass(request: CacheRequest, known: Known, since: 'just learnt' | 'remembered'): Promise<Answer | undefined> {
     const { clock, contentTypeFor } = this.#options
     const { origin, objectKey, rules, signal } = request
     const selection = known.length === undefined ? undefined : selectRanges(request.range, known.length)
     if (selection?.kind === 'unsatisfiable' && known.length !== undefined) {
+      // What its origin wants no cache to keep may have grown since; a large file seldom does.
+      if (since === 'remembered' && known.reason !== 'too-large') return undefined
       return { response: unsatisfiable(known.length, clock.now()), status: passed(416, known.reason) }
     }
     const only = selection?.kind === 'ranges' && selection.ranges.length === 1 ? selection.ranges[0] : undefined
@@ -168,6 +184,10 @@ export class Cache {
 
     const requestTimeMs = clock.now()
     const { status, headers, body } = await origin.fetch({ key: objectKey, signal, ...(range && { range }) })
+    if (range && since === 'remembered' && isOfAnotherLength(status, headers, known.length)) {
+      body?.destroy()
+      return undefined
+    }
     const received = { status, headers, requestTimeMs, responseTimeMs: clock.now() }
     const cacheStatus = passed(status, known.reason)
     if (body === undefined) return { response: negativeAnswer(received, decide(received, rules)), status: cacheStatus }
@@ -198,6 +218,13 @@ function passed(fwdStatus: number, reason: UncacheableReason): CacheStatus {
 
 function lengthOf({ state }: Fill): { length: number | undefined } {
   return { length: state.kind === 'uncacheable' ? state.length : undefined }
+}
+
+/** Whether the answer to a range shows that the whole is not `length` bytes (RFC 9110 §14.4, §15.5.17). */
+function isOfAnotherLength(status: number, headers: Readonly<Record<string, string>>, length?: number): boolean {
+  if (status === 416) return true
+  const total = /^bytes \d+-\d+\/(\d+)$/.exec(headers['content-range'] ?? '')?.[1]
+  return status === 206 && total !== undefined && Number(total) !== length
 }
 
 /** RFC 9110 §15.5.17, for an object whose length is remembered though its bytes are not. */

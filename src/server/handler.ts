@@ -9,12 +9,15 @@ import type { Cache } from '../cache/cache.ts'
 import { cacheKey, selectQuery } from '../cache/key.ts'
 import { ttlSeconds } from '../cache/stored-response.ts'
 import type { Clock } from '../clock.ts'
+import type { ClientError } from '../errors.ts'
 import { OriginError, toClientError } from '../errors.ts'
 import { parseTarget } from '../http/target.ts'
 import type { AccessLog } from './exchange.ts'
 import { beginExchange } from './exchange.ts'
+import { NO_PAIRS } from './fields.ts'
+import { framingFault } from './framing.ts'
 import type { Outgoing, ResponderOptions } from './respond.ts'
-import { respond, sendError } from './respond.ts'
+import { respond, sendAllowed, sendError } from './respond.ts'
 import type { Route } from './router.ts'
 import { findRoute, objectKey } from './router.ts'
 
@@ -29,28 +32,38 @@ export interface HandlerOptions extends ResponderOptions {
 
 export type Handler = (req: IncomingMessage, res: ServerResponse) => void
 
-const ALLOWED_METHODS = 'GET, HEAD, OPTIONS'
+export const ALLOWED_METHODS = 'GET, HEAD, OPTIONS'
+const NOT_FOUND: ClientError = { status: 404, text: 'Not found' }
 
 export function createHandler(options: HandlerOptions): Handler {
   const { routes, cache, clock, accessLog } = options
+  const distrusted = new WeakSet<IncomingMessage['socket']>()
 
   return (req, res) => {
+    // Where one request was badly framed, what seems to be the next one may be a part of it.
+    if (distrusted.has(req.socket)) return
     const exchange = beginExchange(req, res, clock, accessLog)
+    const unrouted: Outgoing = { req, res, exchange, routeHeaders: NO_PAIRS }
+    const fault = framingFault(req)
+    if (fault !== undefined) {
+      distrusted.add(req.socket)
+      return sendError(unrouted, fault, ['Connection', 'close'])
+    }
     const target = parseTarget(req.url ?? '')
-    if (target.kind === 'refused') return sendError({ res }, target)
+    if (target.kind === 'refused') return sendError(unrouted, target)
     exchange.path = target.path
 
     const route = findRoute(routes, target.path)
-    if (route === undefined) return sendError({ res }, { status: 404, text: 'Not found' })
+    if (route === undefined) return sendError(unrouted, NOT_FOUND)
     exchange.route = route.match
-    if (req.method === 'OPTIONS') return void res.writeHead(204, ['Allow', ALLOWED_METHODS]).end()
+    const outgoing: Outgoing = { req, res, exchange, routeHeaders: route.responseHeaders }
+    if (req.method === 'OPTIONS') return sendAllowed(outgoing, ALLOWED_METHODS)
     if (req.method !== 'GET' && req.method !== 'HEAD') {
-      return sendError({ res }, { status: 405, text: 'Method not allowed' }, ['Allow', ALLOWED_METHODS])
+      return sendError(outgoing, { status: 405, text: 'Method not allowed' }, ['Allow', ALLOWED_METHODS])
     }
     const object = objectKey(target.path, route.stripPrefix)
-    if (object === '') return sendError({ res }, { status: 404, text: 'Not found' })
+    if (object === '') return sendError(outgoing, NOT_FOUND)
 
-    const outgoing: Outgoing = { req, res, exchange, routeHeaders: route.responseHeaders }
     const key = cacheKey(route.origin.name, object, selectQuery(target.query, route.queryInclude))
     const stored = cache.fresh(key, exchange.startedMs)
     if (stored === undefined) return void forward(outgoing, route, key, object, options)
@@ -71,7 +84,7 @@ async function forward(outgoing: Outgoing, route: Route, key: string, object: st
       origin: route.origin,
       objectKey: object,
       rules: route.rulesFor(object),
-      range: req.headers['if-range'] === undefined ? req.headers.range : undefined,
+      range: originRange(req),
       signal: abort.signal,
     })
     if (abort.signal.aborted) response.body.discard()
@@ -79,6 +92,11 @@ async function forward(outgoing: Outgoing, route: Route, key: string, object: st
   } catch (error) {
     exchange.error = error instanceof Error ? error : new Error(String(error))
     if (!(error instanceof OriginError)) onFault(error)
-    sendError({ res }, toClientError(error))
+    sendError(outgoing, toClientError(error))
   }
+}
+
+/** The Range that an origin may be asked with; HEAD has none (RFC 9110 §14.2), nor has one that is conditional. */
+function originRange({ method, headers }: IncomingMessage): string | undefined {
+  return method === 'GET' && headers['if-range'] === undefined ? headers.range : undefined
 }

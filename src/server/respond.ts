@@ -14,6 +14,7 @@ import { toClientError } from '../errors.ts'
 import type { CacheStatus } from '../http/cache-status.ts'
 import { formatCacheStatus } from '../http/cache-status.ts'
 import type { Exchange } from './exchange.ts'
+import { composeFields, NO_PAIRS, selectStored } from './fields.ts'
 import type { Part, Plan } from './plan.ts'
 import { planAnswer } from './plan.ts'
 import { sendParts } from './send.ts'
@@ -29,7 +30,7 @@ export interface Outgoing {
   readonly req: IncomingMessage
   readonly res: ServerResponse
   readonly exchange: Exchange
-  /** The route's own fields: name, value, …; they stand in place of stored ones. */
+  /** The route's own fields: name, value, …; none before a route is found. They stand in place of stored ones. */
   readonly routeHeaders: readonly string[]
 }
 
@@ -40,16 +41,16 @@ export function respond(
   nowMs: number,
   options: ResponderOptions,
 ): void {
-  const { req, res, exchange } = outgoing
+  const { req, res, exchange, routeHeaders } = outgoing
   const { headers } = req
   const status = formatCacheStatus(CACHE_NAME, cacheStatus)
   exchange.cacheStatus = status
   const momentPairs = ['Age', String(currentAgeSeconds(response, nowMs)), 'Cache-Status', status]
   const { bytes } = response.body
   if (bytes !== undefined && isPlain(req)) {
-    const storedPairs = withRouteHeaders(response.headerPairs, outgoing.routeHeaders)
+    const ownPairs = ['Content-Length', String(bytes.length), ...momentPairs]
     exchange.bodyBytes = bytes.length
-    res.writeHead(response.status, [...storedPairs, 'Content-Length', String(bytes.length), ...momentPairs])
+    res.writeHead(response.status, composeFields(response.status, response.headerPairs, routeHeaders, ownPairs))
     res.end(bytes)
     return
   }
@@ -66,8 +67,9 @@ export function respond(
     },
     response,
   )
-  const storedPairs = withRouteHeaders(selectStored(response, plan), outgoing.routeHeaders)
-  sendPlan(outgoing, response, plan, [...storedPairs, ...plan.ownPairs, ...momentPairs])
+  const ownPairs = [...plan.ownPairs, ...momentPairs]
+  const storedPairs = selectStored(response, plan.stored)
+  sendPlan(outgoing, response, plan, composeFields(plan.status, storedPairs, routeHeaders, ownPairs))
 }
 
 function sendPlan(outgoing: Outgoing, response: StoredResponse, plan: Plan, pairs: string[]): void {
@@ -119,49 +121,26 @@ function isPlain({ method, headers }: IncomingMessage): boolean {
   )
 }
 
-/** Fields of a 304 (RFC 9110 §15.4.5): what a client needs to update its own copy, and nothing about bytes. */
-const IN_NOT_MODIFIED = new Set(['Cache-Control', 'Content-Location', 'Date', 'ETag', 'Expires', 'vary'])
-
-function selectStored({ headerPairs }: StoredResponse, { stored }: Plan): readonly string[] {
-  switch (stored) {
-    case 'all':
-      return headerPairs
-    case 'none':
-      return NO_PAIRS
-    case 'without-type':
-      return filterPairs(headerPairs, (name) => name !== 'Content-Type')
-    case 'not-modified':
-      return filterPairs(headerPairs, (name) => IN_NOT_MODIFIED.has(name))
-    default:
-      return stored satisfies never
-  }
-}
-
-const NO_PAIRS: readonly string[] = []
-
-function filterPairs(pairs: readonly string[], isWanted: (name: string) => boolean): readonly string[] {
-  return pairs.filter((text, index) => isWanted(index % 2 === 0 ? text : (pairs[index - 1] ?? '')))
-}
-
-function withRouteHeaders(pairs: readonly string[], routeHeaders: readonly string[]): readonly string[] {
-  if (routeHeaders.length === 0) return pairs
-  const replaced = new Set(routeHeaders.filter((_, index) => index % 2 === 0).map((name) => name.toLowerCase()))
-  return [...filterPairs(pairs, (name) => !replaced.has(name.toLowerCase())), ...routeHeaders]
-}
-
 /** An error of our own, which no cache may keep. The text names nothing of what is behind the shield. */
-export function sendError({ res }: { res: ServerResponse }, error: ClientError, morePairs: string[] = []): void {
+export function sendError(outgoing: Outgoing, error: ClientError, morePairs: readonly string[] = NO_PAIRS): void {
+  const { req, res, exchange, routeHeaders } = outgoing
   if (res.headersSent || res.destroyed) return
-  const text = `${error.text}\n`
-  const pairs = [
+  const bytes = Buffer.from(`${error.text}\n`)
+  const ownPairs = [
     'Content-Type',
     'text/plain; charset=utf-8',
     'Content-Length',
-    String(Buffer.byteLength(text)),
+    String(bytes.length),
     'Cache-Control',
     'no-store',
     ...morePairs,
   ]
-  if (error.retryAfterSeconds !== undefined) pairs.push('Retry-After', String(error.retryAfterSeconds))
-  res.writeHead(error.status, pairs).end(text)
+  if (error.retryAfterSeconds !== undefined) ownPairs.push('Retry-After', String(error.retryAfterSeconds))
+  if (req.method !== 'HEAD') exchange.bodyBytes = bytes.length
+  res.writeHead(error.status, composeFields(error.status, NO_PAIRS, routeHeaders, ownPairs)).end(bytes)
+}
+
+/** The answer to OPTIONS. */
+export function sendAllowed({ res, routeHeaders }: Outgoing, methods: string): void {
+  res.writeHead(204, composeFields(204, NO_PAIRS, routeHeaders, ['Allow', methods])).end()
 }

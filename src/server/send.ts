@@ -8,6 +8,7 @@
 import type { ServerResponse } from 'node:http'
 import type { Body, BodyReader } from '../cache/body.ts'
 import type { OriginError } from '../errors.ts'
+import { asOriginError } from '../errors.ts'
 import type { Part } from './plan.ts'
 
 export interface Sending {
@@ -45,7 +46,19 @@ class Sender {
     this.#pump()
   }
 
+  /** Called by the body, whose other readers must not pay for a fault of this one. */
   readonly #pump = (): void => {
+    try {
+      this.#advance()
+    } catch (error) {
+      this.#isClosed = true
+      this.#reader?.close()
+      this.#sending.res.destroy()
+      this.#sending.onFailure(asOriginError(error), true)
+    }
+  }
+
+  #advance(): void {
     while (!this.#isClosed) {
       const part = this.#sending.parts[this.#partIndex]
       if (part === undefined) {

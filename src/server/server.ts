@@ -11,6 +11,7 @@ import type { Duplex } from 'node:stream'
 import type { Clock } from '../clock.ts'
 import { StartError } from '../errors.ts'
 import type { Handler } from './handler.ts'
+import { ALLOWED_METHODS } from './handler.ts'
 
 export interface Listen {
   /** Host name or address; IPv6 without brackets. */
@@ -76,7 +77,12 @@ export async function startServer(
 }
 
 function makeServer({ highWaterMarkBytes }: Listen, handler: Handler, drain: { readonly isDraining: boolean }): Server {
-  const busy = new WeakSet<Duplex>()
+  const answersUnderWay = new WeakMap<Duplex, number>()
+  const countAnswers = (socket: Duplex, by: 1 | -1) => {
+    answersUnderWay.set(socket, (answersUnderWay.get(socket) ?? 0) + by)
+  }
+  // In the middle of an answer any byte of ours would be taken for a part of it.
+  const mayWriteTo = (socket: Duplex) => socket.writable && (answersUnderWay.get(socket) ?? 0) === 0
   const server = createServer(
     {
       highWaterMark: highWaterMarkBytes,
@@ -85,12 +91,14 @@ function makeServer({ highWaterMarkBytes }: Listen, handler: Handler, drain: { r
       requestTimeout: REQUEST_MS,
       maxHeaderSize: MAX_HEADER_BYTES,
       noDelay: true,
+      // The handler asks for it, with an answer of its own.
+      requireHostHeader: false,
     },
     (req, res) => {
       const { socket } = req
-      busy.add(socket)
+      countAnswers(socket, 1)
       res.once('close', () => {
-        busy.delete(socket)
+        countAnswers(socket, -1)
         if (drain.isDraining) setImmediate(() => server.closeIdleConnections())
       })
       if (drain.isDraining) res.shouldKeepAlive = false
@@ -98,11 +106,17 @@ function makeServer({ highWaterMarkBytes }: Listen, handler: Handler, drain: { r
     },
   )
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-    // In the middle of an answer any byte of ours would be taken for a part of it.
-    if (error.code === 'ECONNRESET' || !socket.writable || busy.has(socket)) socket.destroy()
+    // What follows a request that announced itself as the last one is not looked at; its answer goes on.
+    if (error.code === 'HPE_CLOSED_CONNECTION') return
+    if (error.code === 'ECONNRESET' || !mayWriteTo(socket)) socket.destroy()
     else socket.end(refusal(error))
   })
-  server.on('connect', (_req, socket) => socket.end(rawAnswer(405, 'Method Not Allowed', 'Not a proxy for CONNECT')))
+  server.on('connect', (_req, socket) => {
+    // Node has let go of this socket: its errors and its end are looked after here or nowhere.
+    socket.on('error', () => socket.destroy())
+    if (mayWriteTo(socket)) socket.end(CONNECT_REFUSAL, () => socket.destroy())
+    else socket.destroy()
+  })
   return server
 }
 
@@ -118,7 +132,7 @@ function refusal({ code }: NodeJS.ErrnoException): string {
   }
 }
 
-function rawAnswer(status: number, reason: string, text: string): string {
+function rawAnswer(status: number, reason: string, text: string, moreLines: readonly string[] = []): string {
   const body = `${text}\n`
   const head = [
     `HTTP/1.1 ${status} ${reason}`,
@@ -126,9 +140,12 @@ function rawAnswer(status: number, reason: string, text: string): string {
     `Content-Length: ${Buffer.byteLength(body)}`,
     'Cache-Control: no-store',
     'Connection: close',
+    ...moreLines,
   ]
   return `${head.join('\r\n')}\r\n\r\n${body}`
 }
+
+const CONNECT_REFUSAL = rawAnswer(405, 'Method Not Allowed', 'Not a proxy for CONNECT', [`Allow: ${ALLOWED_METHODS}`])
 
 function startListening(server: Server, { host, port }: Listen): Promise<void> {
   return new Promise((resolve, reject) => {

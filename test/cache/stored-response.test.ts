@@ -240,9 +240,9 @@ describe('an answer without the object', () => {
     expect([stated, body.bytes, contentType]).toEqual([status, Buffer.from(text), 'text/plain; charset=utf-8'])
   })
 
-  test('tells clients how long it is kept here, in whole seconds rounded up', () => {
+  test('tells clients how long it is kept here, in whole seconds rounded down', () => {
     expect(fieldsOf(negative(404, 1500).headerPairs)).toMatchObject({
-      'Cache-Control': 'max-age=2',
+      'Cache-Control': 'max-age=1',
       Date: 'Thu, 01 Jan 2026 00:00:00 GMT',
     })
     expect(fieldsOf(negative(404, 0).headerPairs)).toMatchObject({ 'Cache-Control': 'max-age=0' })

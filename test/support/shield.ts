@@ -14,16 +14,8 @@ import { FakeClock } from './fake-clock.ts'
 import { request } from './http-client.ts'
 import { type S3Server, type S3ServerOptions, startS3Server } from './s3-socket-server.ts'
 
-export {
-  type Answer,
-  hasAnswers,
-  type OpenAnswer,
-  openRaw,
-  openRequest,
-  parseAnswers,
-  rawExchange,
-  request,
-} from './http-client.ts'
+export { type Answer, type OpenAnswer, openRequest, request } from './http-client.ts'
+export { hasAnswers, openRaw, parseAnswers, rawExchange } from './raw-client.ts'
 
 type Options = Readonly<Record<string, unknown>>
 

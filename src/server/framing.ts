@@ -1,0 +1,23 @@
+/**
+ * Framing: what Node's parser lets pass and RFC 9112 does not, since another reader of the same bytes could understand
+ * it in another way. A request that is refused here is the last one on its connection.
+ */
+
+import type { IncomingMessage } from 'node:http'
+import type { ClientError } from '../errors.ts'
+
+const NO_HOST: ClientError = { status: 400, text: 'The Host field is missing' }
+const TWO_HOSTS: ClientError = { status: 400, text: 'More than one Host field' }
+const CHUNKS_IN_HTTP_1_0: ClientError = { status: 400, text: 'HTTP/1.0 knows no Transfer-Encoding' }
+
+/** What to refuse a request with (RFC 9112 §3.2, §6.1), or undefined for one that is well framed. */
+export function framingFault({ rawHeaders, headers, httpVersionMinor }: IncomingMessage): ClientError | undefined {
+  let hostCount = 0
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index]
+    if (name?.length === 4 && name.toLowerCase() === 'host') hostCount += 1
+  }
+  if (hostCount > 1) return TWO_HOSTS
+  if (httpVersionMinor === 0) return headers['transfer-encoding'] === undefined ? undefined : CHUNKS_IN_HTTP_1_0
+  return hostCount === 0 ? NO_HOST : undefined
+}
