@@ -4,7 +4,7 @@
  * After `close()` has resolved no listener and no connection is left.
  */
 
-import type { Server } from 'node:http'
+import type { Server, ServerResponse } from 'node:http'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
@@ -53,71 +53,93 @@ export async function startServer(
   handler: Handler,
   { clock, onFault }: ServerOptions,
 ): Promise<RunningServer> {
-  const drain = { isDraining: false }
-  const servers: Server[] = []
+  const servers: DrainableServer[] = []
   try {
     for (const listen of listens) {
-      const server = makeServer(listen, handler, drain)
-      await startListening(server, listen)
+      const server = new DrainableServer(listen, handler)
+      await startListening(server.http, listen)
       // Accepting can fail later too (no file descriptors left); what is connected goes on.
-      server.on('error', onFault)
+      server.http.on('error', onFault)
       servers.push(server)
     }
   } catch (error) {
-    for (const server of servers) server.close()
+    for (const server of servers) server.http.close()
     throw error
   }
   return {
-    listeners: servers.map(listenerOf),
+    listeners: servers.map(({ http }) => listenerOf(http)),
     close: async (graceMs) => {
-      drain.isDraining = true
-      await Promise.all(servers.map((server) => drainServer(server, graceMs, clock)))
+      await Promise.all(servers.map((server) => server.drain(graceMs, clock)))
     },
   }
 }
 
-function makeServer({ highWaterMarkBytes }: Listen, handler: Handler, drain: { readonly isDraining: boolean }): Server {
-  const answersUnderWay = new WeakMap<Duplex, number>()
-  const countAnswers = (socket: Duplex, by: 1 | -1) => {
-    answersUnderWay.set(socket, (answersUnderWay.get(socket) ?? 0) + by)
+/** A listener that knows which answers are under way: what may be written to a socket, and what ends with the drain. */
+class DrainableServer {
+  readonly http: Server
+  readonly #answers = new Set<ServerResponse>()
+  #isDraining = false
+
+  constructor({ highWaterMarkBytes }: Listen, handler: Handler) {
+    this.http = createServer(
+      {
+        highWaterMark: highWaterMarkBytes,
+        keepAliveTimeout: KEEP_ALIVE_MS,
+        headersTimeout: HEADERS_MS,
+        requestTimeout: REQUEST_MS,
+        maxHeaderSize: MAX_HEADER_BYTES,
+        noDelay: true,
+        // The handler asks for it, with an answer of its own.
+        requireHostHeader: false,
+      },
+      (req, res) => {
+        this.#answers.add(res)
+        res.once('close', () => this.#onAnswered(res))
+        if (this.#isDraining) res.shouldKeepAlive = false
+        handler(req, res)
+      },
+    )
+    this.http.on('clientError', (error: NodeJS.ErrnoException, socket) => this.#onClientError(error, socket))
+    this.http.on('connect', (_req, socket) => this.#onConnect(socket))
   }
-  // In the middle of an answer any byte of ours would be taken for a part of it.
-  const mayWriteTo = (socket: Duplex) => socket.writable && (answersUnderWay.get(socket) ?? 0) === 0
-  const server = createServer(
-    {
-      highWaterMark: highWaterMarkBytes,
-      keepAliveTimeout: KEEP_ALIVE_MS,
-      headersTimeout: HEADERS_MS,
-      requestTimeout: REQUEST_MS,
-      maxHeaderSize: MAX_HEADER_BYTES,
-      noDelay: true,
-      // The handler asks for it, with an answer of its own.
-      requireHostHeader: false,
-    },
-    (req, res) => {
-      const { socket } = req
-      countAnswers(socket, 1)
-      res.once('close', () => {
-        countAnswers(socket, -1)
-        if (drain.isDraining) setImmediate(() => server.closeIdleConnections())
+
+  /** Resolves when no connection is left. */
+  drain(graceMs: number, clock: Clock): Promise<void> {
+    this.#isDraining = true
+    // Those whose header has not gone out yet can still say that it is the last answer on their connection.
+    for (const res of this.#answers) res.shouldKeepAlive = false
+    return new Promise((resolve) => {
+      const grace = clock.after(graceMs, () => this.http.closeAllConnections())
+      this.http.close(() => {
+        grace.cancel()
+        resolve()
       })
-      if (drain.isDraining) res.shouldKeepAlive = false
-      handler(req, res)
-    },
-  )
-  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+    })
+  }
+
+  #onAnswered(res: ServerResponse): void {
+    this.#answers.delete(res)
+    if (this.#isDraining) setImmediate(() => this.http.closeIdleConnections())
+  }
+
+  #onClientError(error: NodeJS.ErrnoException, socket: Duplex): void {
     // What follows a request that announced itself as the last one is not looked at; its answer goes on.
     if (error.code === 'HPE_CLOSED_CONNECTION') return
-    if (error.code === 'ECONNRESET' || !mayWriteTo(socket)) socket.destroy()
-    else socket.end(refusal(error))
-  })
-  server.on('connect', (_req, socket) => {
+    if (error.code !== 'ECONNRESET' && this.#mayWriteTo(socket)) socket.end(refusal(error))
+    else socket.destroy()
+  }
+
+  #onConnect(socket: Duplex): void {
     // Node has let go of this socket: its errors and its end are looked after here or nowhere.
     socket.on('error', () => socket.destroy())
-    if (mayWriteTo(socket)) socket.end(CONNECT_REFUSAL, () => socket.destroy())
+    if (this.#mayWriteTo(socket)) socket.end(CONNECT_REFUSAL, () => socket.destroy())
     else socket.destroy()
-  })
-  return server
+  }
+
+  /** In the middle of an answer any byte of ours would be taken for a part of it. */
+  #mayWriteTo(socket: Duplex): boolean {
+    return socket.writable && !this.#answers.values().some(({ req }) => req.socket === socket)
+  }
 }
 
 /** What a request that could not even be parsed is told (RFC 9110 §15.5.1, §15.5.9; RFC 6585 §5). */
@@ -165,16 +187,6 @@ function reasonOf({ code, message }: NodeJS.ErrnoException): string {
   if (code === 'EADDRNOTAVAIL') return 'this machine does not have that address'
   if (code === 'EACCES') return 'not permitted (ports below 1024 need a privilege)'
   return message
-}
-
-function drainServer(server: Server, graceMs: number, clock: Clock): Promise<void> {
-  return new Promise((resolve) => {
-    const grace = clock.after(graceMs, () => server.closeAllConnections())
-    server.close(() => {
-      grace.cancel()
-      resolve()
-    })
-  })
 }
 
 function listenerOf(server: Server): Listener {
