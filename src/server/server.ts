@@ -4,7 +4,7 @@
  * After `close()` has resolved no listener and no connection is left.
  */
 
-import type { Server, ServerResponse } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
@@ -92,13 +92,13 @@ class DrainableServer {
         // The handler asks for it, with an answer of its own.
         requireHostHeader: false,
       },
-      (req, res) => {
-        this.#answers.add(res)
-        res.once('close', () => this.#onAnswered(res))
-        if (this.#isDraining) res.shouldKeepAlive = false
-        handler(req, res)
-      },
+      (req, res) => this.#onRequest(req, res, handler),
     )
+    this.http.on('checkContinue', (req, res) => {
+      // Node would put the 100 between the head and the body of an answer that is under way on the same connection.
+      if (this.#mayWriteTo(req.socket)) res.writeContinue()
+      this.#onRequest(req, res, handler)
+    })
     this.http.on('clientError', (error: NodeJS.ErrnoException, socket) => this.#onClientError(error, socket))
     this.http.on('connect', (_req, socket) => this.#onConnect(socket))
   }
@@ -106,8 +106,9 @@ class DrainableServer {
   /** Resolves when no connection is left. */
   drain(graceMs: number, clock: Clock): Promise<void> {
     this.#isDraining = true
-    // Those whose header has not gone out yet can still say that it is the last answer on their connection.
-    for (const res of this.#answers) res.shouldKeepAlive = false
+    // The last one on each connection can still say so, if its header has not gone out yet.
+    const lastOn = new Map([...this.#answers].map((res) => [res.req.socket, res]))
+    for (const res of lastOn.values()) res.shouldKeepAlive = false
     return new Promise((resolve) => {
       const grace = clock.after(graceMs, () => this.http.closeAllConnections())
       this.http.close(() => {
@@ -115,6 +116,13 @@ class DrainableServer {
         resolve()
       })
     })
+  }
+
+  #onRequest(req: IncomingMessage, res: ServerResponse, handler: Handler): void {
+    this.#answers.add(res)
+    res.once('close', () => this.#onAnswered(res))
+    if (this.#isDraining) res.shouldKeepAlive = false
+    handler(req, res)
   }
 
   #onAnswered(res: ServerResponse): void {

@@ -48,6 +48,34 @@ test('good requests are answered in their order, whatever order the origin answe
   expect(s3.requestsFor('1').length).toBe(1)
 })
 
+test('a request that expects a 100 behind an answer under way gets none into that answer', async () => {
+  const { s3, port } = await startShield()
+  const rest = gate()
+  s3.put('1', BYTES)
+  s3.put('2', 'second')
+  s3.on('1', async (exchange) => {
+    await exchange.answerPart(10_000)
+    await rest.opened
+    await exchange.more()
+  })
+  const connection = await openRaw(port)
+  connection.write(get('/1'))
+  await connection.until((received) => received.includes(BYTES.subarray(0, 10_000)))
+  connection.write(get('/2', 'Expect: 100-continue\r\n'))
+  await s3.received(2)
+  rest.open()
+  await connection.until(hasAnswers(2))
+
+  const answers = parseAnswers(connection.received())
+  expect(answers.map(({ status, isWhole }) => [status, isWhole])).toEqual([
+    [200, true],
+    [200, true],
+  ])
+  expect(answers[0]?.body.equals(BYTES)).toBe(true)
+  expect(answers[1]?.body.toString()).toBe('second')
+  connection.leave()
+})
+
 test('refusals keep their place among good answers, and the connection goes on', async () => {
   const { s3, port } = await startShield()
   s3.put('a', 'x')
