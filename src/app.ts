@@ -29,6 +29,8 @@ import { startServer } from './server/server.ts'
 export interface AppOptions {
   /** How long answers under way may take to finish once the program is told to end. */
   readonly graceMs?: number
+  /** How long a client may take no byte of an answer that waits for it. */
+  readonly clientStallMs?: number
   readonly clock?: Clock
   /** Where the log's lines go; standard output where absent. */
   readonly log?: { write(line: string): void }
@@ -42,6 +44,8 @@ export interface RunningApp {
 }
 
 const DEFAULT_GRACE_MS = 30_000
+/** Longer than any player waits before it gives up a segment. */
+const CLIENT_STALL_MS = 60_000
 /** One log line an origin and kind of failure in this time. */
 const FAILURE_LOG_MS = 1000
 
@@ -66,6 +70,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     accessLog: config.log.access ? (record) => log.info(record, 'request') : discardRecord,
     onFault,
     randomBoundary: randomUUID,
+    clientStallMs: options.clientStallMs ?? CLIENT_STALL_MS,
   })
   const closeBehind = async () => {
     await cache.close()
@@ -153,12 +158,15 @@ function makeRoute(config: RouteConfig, origins: ReadonlyMap<string, Origin>): R
   }
 }
 
-/** One line an origin and kind of failure in a second, with the number of those left out; the key is the last one's. */
+/** One line an origin and kind of failure in a second, with the number of those left out before it. */
 function failureLog(log: Logger, clock: Clock): (failure: FillFailure) => void {
   const throttle = new Throttle(FAILURE_LOG_MS)
-  return ({ originName, key, error }) => {
+  return ({ originName, objectKey, error }) => {
     const silent = throttle.admit(`${originName} ${error.kind}`, clock.now())
     if (silent === undefined || error.kind === 'aborted') return
-    log.warn({ origin: originName, key, kind: error.kind, error: error.message, unreported: silent }, 'fill failed')
+    log.warn(
+      { origin: originName, object: objectKey, kind: error.kind, error: error.message, unreported: silent },
+      'fill failed',
+    )
   }
 }

@@ -35,7 +35,8 @@ export interface CacheOptions {
 
 export interface FillFailure {
   readonly originName: string
-  readonly key: CacheKey
+  /** Without the query parameters of the cache key, which may hold secrets. */
+  readonly objectKey: string
   readonly error: OriginError
 }
 
@@ -155,7 +156,8 @@ export class Cache {
     this.#fills.delete(fill.key)
     const { state } = fill
     if (state.kind === 'failed') {
-      this.#options.onFillFailed({ originName: fill.origin.name, key: fill.key, error: state.error })
+      const { origin, objectKey } = fill
+      this.#options.onFillFailed({ originName: origin.name, objectKey, error: state.error })
     }
     // Lack of room passes by itself; every other reason is the object's own.
     if (state.kind === 'uncacheable' && state.reason !== 'no-room') {

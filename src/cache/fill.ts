@@ -92,6 +92,10 @@ export class Fill {
     return this.#options.origin
   }
 
+  get objectKey(): string {
+    return this.#options.objectKey
+  }
+
   /** Does the whole work; resolves when the fill is over, and never rejects. Called once. */
   async run(): Promise<void> {
     const { origin, objectKey, stored, clock } = this.#options

@@ -9,6 +9,7 @@
  */
 import { Readable } from 'node:stream'
 import type { Clock } from '../clock.ts'
+import { OriginError } from '../errors.ts'
 import { StreamBody } from './body.ts'
 import type { ConnectionPool, Permit } from './pool.ts'
 
@@ -82,7 +83,7 @@ export class GatedHandler<Request extends object, Response extends AttemptRespon
       // A 304 may announce the length of what it does not send (RFC 9110 §8.6).
       const contentLength = isSuccess ? announcedLength(headers) : undefined
       const body = this.#takeBody(response.body, contentLength, call.signal, permit)
-      if (!isSuccess) response.body = await readErrorBody(body)
+      if (!isSuccess) response.body = await this.#readErrorBody(body)
       else response.headers = Object.fromEntries(Object.entries(headers).filter(isForClient))
       call.answer = { status: statusCode, headers, body: isSuccess ? body : undefined }
       return { response }
@@ -104,6 +105,33 @@ export class GatedHandler<Request extends object, Response extends AttemptRespon
     return {}
   }
 
+  /** What has not come within one stall timeout is not waited for: the status is known, the text is a nicety. */
+  async #readErrorBody(body: StreamBody): Promise<Uint8Array> {
+    const { clock, stallTimeoutMs, name } = this.#options
+    const chunks: Buffer[] = []
+    let receivedBytes = 0
+    let isLate = false
+    const deadline = clock.after(stallTimeoutMs, () => {
+      isLate = true
+      body.destroy()
+    })
+    try {
+      for await (const chunk of body) {
+        chunks.push(chunk)
+        receivedBytes += chunk.length
+        if (receivedBytes > MAX_ERROR_BODY_BYTES) break
+      }
+    } catch (error) {
+      if (!isLate) throw error
+      throw new OriginError('timeout', `${name}: an error answer took longer than ${stallTimeoutMs} ms`, {
+        cause: error,
+      })
+    } finally {
+      deadline.cancel()
+    }
+    return Buffer.concat(chunks)
+  }
+
   #takeBody(stream: unknown, contentLength: number | undefined, signal: AbortSignal, permit: Permit): StreamBody {
     if (!(stream instanceof Readable)) throw new Error('a response whose body is no stream')
     if (stream.closed) permit.release()
@@ -120,15 +148,4 @@ function announcedLength(headers: Readonly<Record<string, string>>): number | un
 
 function isForClient([name]: [string, string]): boolean {
   return HEADERS_FOR_CLIENT.includes(name)
-}
-
-async function readErrorBody(body: StreamBody): Promise<Uint8Array> {
-  const chunks: Buffer[] = []
-  let receivedBytes = 0
-  for await (const chunk of body) {
-    chunks.push(chunk)
-    receivedBytes += chunk.length
-    if (receivedBytes > MAX_ERROR_BODY_BYTES) break
-  }
-  return Buffer.concat(chunks)
 }

@@ -108,9 +108,9 @@ export function retryAfterSeconds(value: string | undefined, nowMs: number): num
 
 /**
  * The store's own, and what it says of its own host rather than of the object. Vary too: a bucket with CORS rules sends
- * it for fields of a request that ours never has.
+ * it for fields of a request that ours never has. And cookies, which are for one client: the answer goes to all.
  */
-const STORE_FIELD = /^(?:x-amz-|x-amzn-|x-rgw-|server$|vary$|alt-svc$|strict-transport-security$)/
+const STORE_FIELD = /^(?:x-amz-|x-amzn-|x-rgw-|server$|set-cookie2?$|vary$|alt-svc$|strict-transport-security$)/
 
 /** They describe the error document, which goes no further than this. */
 const ERROR_DOCUMENT_FIELDS: ReadonlySet<string> = new Set(['content-encoding', 'content-language', 'content-type'])

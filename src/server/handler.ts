@@ -92,7 +92,9 @@ async function forward(outgoing: Outgoing, route: Route, key: string, object: st
   } catch (error) {
     exchange.error = error instanceof Error ? error : new Error(String(error))
     if (!(error instanceof OriginError)) onFault(error)
-    sendError(outgoing, toClientError(error))
+    // A fault after the header: what the client has begun to receive must not look like an answer.
+    if (res.headersSent) res.destroy()
+    else sendError(outgoing, toClientError(error))
   }
 }
 

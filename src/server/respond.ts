@@ -24,6 +24,8 @@ const CACHE_NAME = 'segment-shield'
 
 export interface ResponderOptions {
   readonly randomBoundary: () => string
+  /** A client that takes no byte of a waiting answer for this long is cut off. */
+  readonly clientStallMs: number
 }
 
 export interface Outgoing {
@@ -52,6 +54,7 @@ export function respond(
     exchange.bodyBytes = bytes.length
     res.writeHead(response.status, composeFields(response.status, response.headerPairs, routeHeaders, ownPairs))
     res.end(bytes)
+    if (res.writableLength > 0) res.setTimeout(options.clientStallMs)
     return
   }
   const plan = planAnswer(
@@ -69,10 +72,16 @@ export function respond(
   )
   const ownPairs = [...plan.ownPairs, ...momentPairs]
   const storedPairs = selectStored(response, plan.stored)
-  sendPlan(outgoing, response, plan, composeFields(plan.status, storedPairs, routeHeaders, ownPairs))
+  sendPlan(outgoing, response, plan, composeFields(plan.status, storedPairs, routeHeaders, ownPairs), options)
 }
 
-function sendPlan(outgoing: Outgoing, response: StoredResponse, plan: Plan, pairs: string[]): void {
+function sendPlan(
+  outgoing: Outgoing,
+  response: StoredResponse,
+  plan: Plan,
+  pairs: string[],
+  { clientStallMs }: ResponderOptions,
+): void {
   const { req, res, exchange } = outgoing
   const { body } = response
   const parts = req.method === 'HEAD' ? [] : plan.parts
@@ -81,12 +90,14 @@ function sendPlan(outgoing: Outgoing, response: StoredResponse, plan: Plan, pair
   if (piece !== undefined) {
     exchange.bodyBytes = piece.length
     res.writeHead(plan.status, pairs).end(piece)
+    if (res.writableLength > 0) res.setTimeout(clientStallMs)
     return
   }
   sendParts({
     res,
     body,
     parts,
+    clientStallMs,
     writeHead: () => res.writeHead(plan.status, pairs),
     onBytes: (bytes) => {
       exchange.bodyBytes += bytes

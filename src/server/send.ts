@@ -15,6 +15,8 @@ export interface Sending {
   readonly res: ServerResponse
   readonly body: Body
   readonly parts: readonly Part[]
+  /** A client that takes no byte for this long while some wait is cut off: it may hold an origin's connection. */
+  readonly clientStallMs: number
   /** Writes the status line and fields; called once, before the first byte. */
   readonly writeHead: () => void
   /** Told how many body bytes were handed to the connection, each time. */
@@ -64,6 +66,7 @@ class Sender {
       if (part === undefined) {
         this.#begin()
         this.#sending.res.end()
+        if (this.#sending.res.writableLength > 0) this.#sending.res.setTimeout(this.#sending.clientStallMs)
         return
       }
       if (Buffer.isBuffer(part)) {
@@ -85,6 +88,11 @@ class Sender {
     }
   }
 
+  readonly #onDrain = (): void => {
+    this.#sending.res.setTimeout(0)
+    this.#pump()
+  }
+
   #open(part: Exclude<Part, Buffer>): BodyReader {
     const { body } = this.#sending
     return part === 'whole' ? body.open(0, undefined, this.#pump) : body.open(part.start, part.end, this.#pump)
@@ -100,8 +108,11 @@ class Sender {
   #write(bytes: Buffer): boolean {
     this.#begin()
     this.#sending.onBytes(bytes.length)
-    if (this.#sending.res.write(bytes)) return true
-    this.#sending.res.once('drain', this.#pump)
+    const { res, clientStallMs } = this.#sending
+    if (res.write(bytes)) return true
+    // Node counts any progress of the bytes it has handed to the kernel, not only the end of them.
+    res.setTimeout(clientStallMs)
+    res.once('drain', this.#onDrain)
     return false
   }
 

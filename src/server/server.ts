@@ -45,6 +45,10 @@ const KEEP_ALIVE_MS = 75_000
 const HEADERS_MS = 10_000
 /** From the first byte of a request to its end; requests here have no body worth waiting for. */
 const REQUEST_MS = 30_000
+/** How late the two limits above may act; Node looks every 30 s by itself. */
+const CHECKING_MS = 1000
+/** Requests on one connection that wait for their answers; browsers and CDNs send the next one after the answer. */
+const MAX_PIPELINED = 100
 const MAX_HEADER_BYTES = 16 * 1024
 
 /** @throws {StartError} naming the address that cannot be listened on; none is left open then */
@@ -78,6 +82,7 @@ export async function startServer(
 class DrainableServer {
   readonly http: Server
   readonly #answers = new Set<ServerResponse>()
+  readonly #answersOn = new WeakMap<Duplex, number>()
   #isDraining = false
 
   constructor({ highWaterMarkBytes }: Listen, handler: Handler) {
@@ -88,6 +93,7 @@ class DrainableServer {
         headersTimeout: HEADERS_MS,
         requestTimeout: REQUEST_MS,
         maxHeaderSize: MAX_HEADER_BYTES,
+        connectionsCheckingInterval: CHECKING_MS,
         noDelay: true,
         // The handler asks for it, with an answer of its own.
         requireHostHeader: false,
@@ -119,14 +125,22 @@ class DrainableServer {
   }
 
   #onRequest(req: IncomingMessage, res: ServerResponse, handler: Handler): void {
+    const { socket } = req
+    const answersOnSocket = (this.#answersOn.get(socket) ?? 0) + 1
+    if (answersOnSocket > MAX_PIPELINED) {
+      socket.destroy()
+      return
+    }
+    this.#answersOn.set(socket, answersOnSocket)
     this.#answers.add(res)
-    res.once('close', () => this.#onAnswered(res))
+    res.once('close', () => this.#onAnswered(res, socket))
     if (this.#isDraining) res.shouldKeepAlive = false
     handler(req, res)
   }
 
-  #onAnswered(res: ServerResponse): void {
+  #onAnswered(res: ServerResponse, socket: Duplex): void {
     this.#answers.delete(res)
+    this.#answersOn.set(socket, (this.#answersOn.get(socket) ?? 1) - 1)
     if (this.#isDraining) setImmediate(() => this.http.closeIdleConnections())
   }
 
@@ -146,7 +160,7 @@ class DrainableServer {
 
   /** In the middle of an answer any byte of ours would be taken for a part of it. */
   #mayWriteTo(socket: Duplex): boolean {
-    return socket.writable && !this.#answers.values().some(({ req }) => req.socket === socket)
+    return socket.writable && (this.#answersOn.get(socket) ?? 0) === 0
   }
 }
 

@@ -162,3 +162,16 @@ test('with access logging off nothing is recorded', async () => {
 
   expect(logLines().filter((line) => line.includes('/a'))).toEqual([])
 })
+
+test('the log of a failed fill names the object without the query, even where that is part of the key', async () => {
+  const { s3, port, logRecords, logLines } = await startShield({
+    routes: [{ match: '/**', query: { include: ['token'] } }],
+  })
+  s3.put('a.ts', 'x')
+  s3.on('a.ts', (exchange) => exchange.error(500, 'InternalError'))
+  await request(port, { path: '/a.ts?token=opensesame' })
+
+  const failed = logRecords().find(({ msg }) => msg === 'fill failed')
+  expect(failed).toMatchObject({ object: 'a.ts', kind: 'broken' })
+  expect(logLines().filter((line) => line.includes('opensesame'))).toEqual([])
+})

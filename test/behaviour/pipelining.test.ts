@@ -76,6 +76,26 @@ test('a request that expects a 100 behind an answer under way gets none into tha
   connection.leave()
 })
 
+test('a hundred requests may wait on one connection, and one more ends it', async () => {
+  const { s3, port } = await startShield()
+  const headers = gate()
+  s3.put('1', 'answer')
+  s3.on('1', async (exchange) => {
+    await headers.opened
+    await exchange.answer()
+  })
+  const patient = await openRaw(port)
+  patient.write(get('/1').repeat(100))
+  const flooding = await openRaw(port)
+  flooding.write(get('/1').repeat(101))
+
+  expect((await flooding.closed).length).toBe(0)
+  headers.open()
+  await patient.until(hasAnswers(100))
+  expect(s3.requests).toHaveLength(1)
+  patient.leave()
+})
+
 test('refusals keep their place among good answers, and the connection goes on', async () => {
   const { s3, port } = await startShield()
   s3.put('a', 'x')

@@ -1,5 +1,6 @@
 /** A GET is answered with the object's bytes and a known set of fields, and with nothing of the store's own. */
-import { expect, test } from 'vitest'
+import { ServerResponse } from 'node:http'
+import { expect, test, vi } from 'vitest'
 import { type Answer, pattern, request, startShield } from '../support/shield.ts'
 
 const DATE = 'Thu, 01 Jan 2026 00:00:00 GMT'
@@ -7,6 +8,23 @@ const DATE = 'Thu, 01 Jan 2026 00:00:00 GMT'
 function fieldsOf({ rawHeaders }: Answer): string[] {
   return rawHeaders.map(([name, value]) => `${name}: ${value}`)
 }
+
+test('a hit goes out in one end() with the stored Buffer itself', async () => {
+  const { s3, port } = await startShield()
+  s3.put('vod/1.ts', pattern(200_000))
+  await request(port, { path: '/vod/1.ts' })
+  const [write, end] = [vi.spyOn(ServerResponse.prototype, 'write'), vi.spyOn(ServerResponse.prototype, 'end')]
+  // The scripted store answers with the same class, but is not asked here.
+  await request(port, { path: '/vod/1.ts' })
+  await request(port, { path: '/vod/1.ts' })
+
+  expect(s3.requests).toHaveLength(1)
+  expect(write).not.toHaveBeenCalled()
+  expect(end).toHaveBeenCalledTimes(2)
+  const [first, second] = end.mock.calls.map(([bytes]) => bytes)
+  expect(Buffer.isBuffer(first)).toBe(true)
+  expect(second).toBe(first)
+})
 
 test('a miss and a hit carry the same bytes and the same fields, but for Cache-Status', async () => {
   const { s3, port } = await startShield()

@@ -120,6 +120,7 @@ describe('answers', () => {
       expires: '0',
       'x-amz-meta-owner': 'somebody',
       'x-rgw-quota': '1',
+      'set-cookie': 'session=secret',
       vary: 'Origin, Access-Control-Request-Headers',
       'keep-alive': 'timeout=60',
       'x-hop': '1',

@@ -165,6 +165,29 @@ describe('the stall timeout', () => {
     expect(Buffer.concat(chunks).equals(bytes)).toBe(true)
   })
 
+  test('an error answer that drips for longer than that is a timeout too', async () => {
+    const { s3, origin, clock, fetch } = await startOrigin()
+    const dripped = gate()
+    s3.on('a', async ({ response }) => {
+      response.writeHead(403, { 'content-length': '1000' })
+      response.write('<')
+      await dripped.opened
+      response.write('E')
+    })
+    const ended = failure(fetch('a'), 'timeout')
+    await s3.received(1)
+    await vi.waitFor(() => expect(clock.pending).toBe(2)) // for the next byte, and for all of them
+    clock.advance(14_000)
+    dripped.open()
+    await vi.waitFor(() => {
+      clock.advance(500)
+      expect(origin.usage()).toMatchObject({ inUse: 0 })
+    })
+
+    expect((await ended).message).toContain('took longer than 15000 ms')
+    await s3.socketsAtMost(0)
+  })
+
   test('an error answer that stalls is a timeout as well', async () => {
     const { s3, origin, clock, fetch } = await startOrigin()
     s3.on('a', ({ response }) => {

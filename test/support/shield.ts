@@ -34,6 +34,8 @@ export interface ShieldOptions {
   readonly log?: Options
   /** @default 1000 */
   readonly graceMs?: number
+  /** Real time: it is a socket's own timer. */
+  readonly clientStallMs?: number
   /** One to share; there is always one. */
   readonly clock?: FakeClock
   readonly server?: S3ServerOptions
@@ -78,6 +80,7 @@ export async function startShield(options: ShieldOptions = {}): Promise<Shield> 
   const app = await startApp(loadConfig({ text: configText(options, s3), file: 'shield.yaml' }, {}), {
     clock,
     graceMs,
+    ...(options.clientStallMs !== undefined && { clientStallMs: options.clientStallMs }),
     log,
   }).catch(async (error: unknown) => {
     await s3.close()
