@@ -177,9 +177,12 @@ export class SlicedReader implements BodyReader, RunReader {
   }
 
   #join(run: SliceRun): void {
-    if (run.outcome !== undefined || this.#runs.has(run)) return
-    this.#runs.add(run)
-    run.attach(this)
+    if (run.outcome !== undefined) return
+    if (this.#runs.has(run)) run.advance()
+    else {
+      this.#runs.add(run)
+      run.attach(this)
+    }
   }
 
   #leave(run: SliceRun, hasFinished: boolean): void {
