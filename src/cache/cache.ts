@@ -86,6 +86,7 @@ export class Cache {
   readonly #running = new Set<Promise<void>>()
   readonly #runs = new Set<SliceRun>()
   readonly #slices: SlicedBodyOptions
+  #isClosed = false
   readonly #uncacheable = new LRUCache<CacheKey, Uncacheable>({ max: UNCACHEABLE_KEYS })
 
   constructor(options: CacheOptions) {
@@ -166,6 +167,7 @@ export class Cache {
 
   /** Ends every fill and run under way, and resolves when their connections are free. */
   async close(): Promise<void> {
+    this.#isClosed = true
     for (const fill of this.#fills.values()) fill.abort()
     for (const run of this.#runs) run.stop()
     await Promise.all(this.#running)
@@ -193,6 +195,7 @@ export class Cache {
   }
 
   #onRun(run: SliceRun): void {
+    if (this.#isClosed) run.stop()
     this.#runs.add(run)
     this.#track(run.finished.then(() => void this.#runs.delete(run)))
   }

@@ -30,6 +30,12 @@ import { memoryCost } from './stored-response.ts'
 /** One request asks for no more, so that looking for what is missing stays cheap. */
 const MAX_RUN_SLICES = 4096
 
+/**
+ * No object takes more of the memory: one film that goes through does not wash everything else out, nor does the
+ * memory of dropped slices, which is only given back when it is collected, come on top of a full cache.
+ */
+const SHARE_OF_ONE_OBJECT = 0.5
+
 /** Which version of which object. */
 export interface SlicedObject {
   readonly key: CacheKey
@@ -58,13 +64,15 @@ export class SlicedBody implements Body, ReaderBody, RunBody {
   readonly #options: SlicedBodyOptions
   readonly #arriving = new Map<number, ArrivingSlice>()
   readonly #runs = new Set<SliceRun>()
-  /** Slices that are, or were, in the Store. */
+  /** Slices that are, or were, in the Store; the one read last at the end. */
   readonly #kept = new Set<number>()
+  readonly #mostKept: number
   #isRetired = false
 
   constructor(object: SlicedObject, options: SlicedBodyOptions) {
     this.object = object
     this.#options = options
+    this.#mostKept = Math.max(1, Math.floor((options.store.maxBytes * SHARE_OF_ONE_OBJECT) / this.#costOf(0)))
   }
 
   get length(): number {
@@ -115,7 +123,7 @@ export class SlicedBody implements Body, ReaderBody, RunBody {
     const arriving = this.#arriving.get(index)
     if (arriving === undefined) {
       const body = this.#options.store.getSlice(this.#sliceKey(index))
-      if (body !== undefined) this.#kept.add(index)
+      if (body !== undefined) this.#note(index)
       return body && { body, run: undefined }
     }
     if (arriving.body.bytes !== undefined) this.#keep(index, arriving)
@@ -202,7 +210,16 @@ export class SlicedBody implements Body, ReaderBody, RunBody {
       return
     }
     this.#options.store.putSlice(this.#sliceKey(index), body, reservation)
+    this.#note(index)
+  }
+
+  #note(index: number): void {
+    this.#kept.delete(index)
     this.#kept.add(index)
+    if (this.#kept.size <= this.#mostKept) return
+    const [oldest = index] = this.#kept
+    this.#kept.delete(oldest)
+    this.#options.store.delete(this.#sliceKey(oldest))
   }
 
   #drop(index: number, { body, reservation }: ArrivingSlice, error: OriginError): void {

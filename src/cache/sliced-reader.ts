@@ -142,7 +142,7 @@ export class SlicedReader implements BodyReader, RunReader {
     }
     this.#state = { kind: 'between', awaited: run }
     this.#join(run)
-    return false
+    return run.outcome !== undefined
   }
 
   #enter(index: number, slice: BufferedBody, run: SliceRun | undefined): void {

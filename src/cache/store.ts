@@ -44,14 +44,14 @@ interface Entry {
 }
 
 export class Store {
-  readonly #maxBytes: number
+  readonly maxBytes: number
   readonly #entries: LRUCache<CacheKey, Entry>
   #inFlightBytes = 0
   #heldBytes = 0
   #evictions = 0
 
   constructor(maxBytes: number) {
-    this.#maxBytes = maxBytes
+    this.maxBytes = maxBytes
     this.#entries = new LRUCache<CacheKey, Entry>({ maxSize: maxBytes, sizeCalculation: (entry) => entry.costBytes })
   }
 
@@ -79,7 +79,7 @@ export class Store {
 
   /** Whether {@link reserve} would say yes now. */
   hasRoom(bytes: number, need: Need = 'now'): boolean {
-    const mostBytes = need === 'now' ? this.#maxBytes : this.#maxBytes / 2
+    const mostBytes = need === 'now' ? this.maxBytes : this.maxBytes / 2
     return bytes + this.#inFlightBytes <= mostBytes
   }
 
@@ -140,7 +140,7 @@ export class Store {
 
   usage(): StoreUsage {
     return {
-      maxBytes: this.#maxBytes,
+      maxBytes: this.maxBytes,
       cachedBytes: this.#entries.calculatedSize,
       inFlightBytes: this.#inFlightBytes,
       heldBytes: this.#heldBytes,
@@ -155,7 +155,7 @@ export class Store {
   }
 
   #makeRoom(bytes: number): void {
-    while (this.#entries.calculatedSize + this.#inFlightBytes + bytes > this.#maxBytes) {
+    while (this.#entries.calculatedSize + this.#inFlightBytes + bytes > this.maxBytes) {
       const dropped = this.#entries.pop()
       if (dropped === undefined) return
       this.#letGo(dropped)

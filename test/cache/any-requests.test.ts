@@ -81,7 +81,7 @@ describe('requests of every kind at once', () => {
     for (let index = 0; index < REQUESTS; index += 1) {
       asked.push(ask())
       for (let turns = random(6); turns > 0; turns -= 1) await setImmediate()
-      if (random(25) === 0) replace(KEYS[random(KEYS.length)] ?? 'a')
+      if (seed % 4 < 2 && random(25) === 0) replace(KEYS[random(KEYS.length)] ?? 'a')
       if (random(40) === 0) world.clock.advance(61_000)
       expectWithinBudget(world.store)
     }
