@@ -200,16 +200,23 @@ export class Fill {
   #receivePart(source: OriginBody, received: Received, part: PartRange): void {
     const decision = decide(received, this.#options.rules)
     const etag = strongEtag(received.headers)
-    if (decision.kind === 'store' && etag !== undefined) {
+    if (decision.kind === 'store' && etag !== undefined && this.#hasRoomForSlice()) {
       this.#slice(received, source, { etag, freshness: decision.freshness }, part)
       return
     }
     // Nobody has asked for exactly this part: each fetches what it wants.
     source.destroy()
-    const reason = decision.kind === 'uncacheable' ? decision.reason : 'too-large'
+    const hindrance = etag === undefined ? 'too-large' : 'no-room'
+    const reason = decision.kind === 'uncacheable' ? decision.reason : hindrance
     this.#options.store.delete(this.key)
     this.#over({ kind: 'uncacheable', reason, length: part.total })
     this.#settleAll({ kind: 'uncacheable', reason, response: undefined })
+  }
+
+  /** Where not even one fits, slices would only cost a request more. */
+  #hasRoomForSlice(): boolean {
+    const { store, slices } = this.#options
+    return store.hasRoom(memoryCost(this.key, [], 0) + memoryCost(this.key, [], slices.sliceBytes))
   }
 
   /** From here on the object goes its own way, slice by slice; these bytes are its first run. */
@@ -255,6 +262,7 @@ export class Fill {
     if (length > maxObjectBytes) {
       const etag = strongEtag(received.headers)
       if (etag === undefined) return { kind: 'uncacheable', reason: 'too-large' }
+      if (!this.#hasRoomForSlice()) return { kind: 'uncacheable', reason: 'no-room' }
       return { kind: 'sliced', etag, length, freshness: decision.freshness }
     }
     const contentType = contentTypeFor(objectKey, received.headers['content-type'])

@@ -61,7 +61,7 @@ const cache = section({
     .meta({ default: formatSize(DEFAULT_MAX_OBJECT_BYTES) }),
   slice: option(
     size,
-    `Size of the pieces that larger objects are kept in. Default: ${formatSize(DEFAULT_SLICE_BYTES)}, or maxObject where that is less.`,
+    `Size of the pieces that larger objects are kept in. Default: ${formatSize(DEFAULT_SLICE_BYTES)}, or an eighth of memory or maxObject where that is less.`,
   )
     .optional()
     .meta({ default: formatSize(DEFAULT_SLICE_BYTES) }),
@@ -78,10 +78,15 @@ const cache = section({
   }, EVEN_IF_WRONG)
   .transform((written) => {
     const maxObject = written.maxObject ?? Math.min(DEFAULT_MAX_OBJECT_BYTES, written.memory)
-    return { ...written, maxObject, slice: written.slice ?? Math.min(DEFAULT_SLICE_BYTES, maxObject) }
+    return { ...written, maxObject, slice: written.slice ?? defaultSliceBytes(written.memory, maxObject) }
   })
   .prefault({})
   .meta({ description: 'What is kept, and how much of it.' })
+
+/** Several have to fit into the memory at once for any of them to be read ahead. */
+function defaultSliceBytes(memory: number, maxObject: number): number {
+  return Math.max(1, Math.min(DEFAULT_SLICE_BYTES, Math.floor(memory / 8), maxObject))
+}
 
 const log = section({
   level: optionWithDefault(

@@ -10,6 +10,7 @@ import type { FillFailure } from '../../src/cache/cache.ts'
 import { Cache } from '../../src/cache/cache.ts'
 import { Store } from '../../src/cache/store.ts'
 import type { StoredResponse } from '../../src/cache/stored-response.ts'
+import { parseContentRange } from '../../src/http/content-range.ts'
 import { selectRanges } from '../../src/http/range.ts'
 import { FakeClock } from '../support/fake-clock.ts'
 import { ObjectOrigin } from './object-origin.ts'
@@ -100,8 +101,11 @@ export class SlicedWorld {
         answered = 206
       }
     }
+    // A part that passes through says itself which one it is.
+    const contentRange = response.headerPairs[response.headerPairs.indexOf('Content-Range') + 1]
+    const partStart = status === 206 ? (parseContentRange(contentRange)?.start ?? 0) : start
     const read = await this.#read(response, start, end, options)
-    return { status: answered, etag, length, start, ...read }
+    return { status: answered, etag, length, start: partStart, ...read }
   }
 
   async #read(response: StoredResponse, start: number, end: number | undefined, options: ClientOptions) {

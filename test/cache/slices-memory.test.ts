@@ -3,7 +3,15 @@ import { describe, expect, test } from 'vitest'
 import { BufferedBody } from '../../src/cache/buffered-body.ts'
 import { Store } from '../../src/cache/store.ts'
 import { storedResponse } from './responses.ts'
-import { expectBytes, expectNothingLeft, expectWithinBudget, filmBytes, KB, makeSlicedWorld, OBJECT } from './sliced-world.ts'
+import {
+  expectBytes,
+  expectNothingLeft,
+  expectWithinBudget,
+  filmBytes,
+  KB,
+  makeSlicedWorld,
+  OBJECT,
+} from './sliced-world.ts'
 
 const FILM = filmBytes(40 * KB)
 
@@ -53,7 +61,8 @@ describe('no room at all', () => {
     world.put(FILM)
     await world.get({ range: 'bytes=0-1023' })
     await world.idle()
-    const taken = world.store.reserve(22 * KB)
+    world.cache.fresh(OBJECT, world.clock.now())
+    const taken = world.store.reserve(22_700)
     expect(taken).toBeDefined()
     const paused = Promise.withResolvers<void>()
     const reading = world.get({ range: 'bytes=0-20000', pace: () => paused.promise })
