@@ -49,6 +49,15 @@ describe('a slice that is asked for after the object was replaced', () => {
     expectBytes(await world.get(), NEW, 0, NEW.length)
   })
 
+  test('ahead of its reader drops what is old too, though the reader leaves before it comes there', async () => {
+    const world = oldFilm()
+    await replacedWith(world, 'bytes=0-4095')
+    const reading = await world.get({ range: 'bytes=1000-9000', leaveAfter: 10, pace: () => world.quiet() })
+    expect(reading.outcome).toBe('left')
+    expect(reading.bytes.equals(OLD.subarray(1000, 1000 + reading.bytes.length))).toBe(true)
+    expect(world.store.usage().entries).toBe(0)
+  })
+
   test('of another length under the same tag counts as replaced', async () => {
     const world = oldFilm()
     await world.get({ range: 'bytes=0-4095' })
