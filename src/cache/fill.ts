@@ -5,7 +5,7 @@
  * |---------------|---------------------------------------------------------------------------------------------|
  * | `requesting`  | nothing is known yet; waiters wait for the headers, and leaving costs the others nothing     |
  * | `filling`     | `response` is there and will not change; its Body grows; joining gives it at once            |
- * | `complete`    | the Body is whole, its length was checked, the Store has it; or it is sliced, and goes on by itself |
+ * | `complete`    | the Body is whole, its length was checked, the Store has it; or it is sliced and goes on alone |
  * | `notModified` | the Store's answer was revalidated; every waiter got its refreshed self                      |
  * | `uncacheable` | the answer went to the first waiter that could use it; the others have to ask for themselves |
  * | `failed`      | every waiter got the error; a Body that was growing has failed, and nothing was stored       |
@@ -17,8 +17,10 @@
 
 import type { Clock } from '../clock.ts'
 import { asOriginError, OriginError } from '../errors.ts'
+import { contentLength } from '../http/content-length.ts'
 import type { PartRange } from '../http/content-range.ts'
-import type { Origin, OriginBody, OriginPriority, OriginRange, OriginResponse, Validators } from '../origin/origin.ts'
+import type { Origin, OriginBody, OriginPriority, OriginRange, OriginResponse } from '../origin/origin.ts'
+import { negativeAnswer, passedAnswer, stale, validatorsOf } from './answers.ts'
 import { BufferedBody } from './buffered-body.ts'
 import type { CacheKey } from './key.ts'
 import { openAnswer } from './opening.ts'
@@ -29,13 +31,7 @@ import type { SlicedBodyOptions } from './sliced-body.ts'
 import { SlicedBody } from './sliced-body.ts'
 import type { Reservation, Store } from './store.ts'
 import type { StoredResponse } from './stored-response.ts'
-import {
-  makeNegativeResponse,
-  makeStoredResponse,
-  memoryCost,
-  mergeNotModified,
-  refreshStoredResponse,
-} from './stored-response.ts'
+import { makeStoredResponse, memoryCost, mergeNotModified, refreshStoredResponse } from './stored-response.ts'
 import { StreamedBody } from './streamed-body.ts'
 
 /** The media type to send for an object, given what its store says. */
@@ -365,39 +361,4 @@ export class Fill {
     for (const waiter of this.#waiters) waiter.settle(outcome)
     this.#waiters.clear()
   }
-}
-
-/** An answer that goes to one client and is not kept. */
-export function passedAnswer(received: Received, contentType: string | undefined, body: StreamedBody): StoredResponse {
-  const { status, headers, responseTimeMs } = received
-  return makeStoredResponse({ status, headers, contentType, body, responseTimeMs, freshness: stale(responseTimeMs) })
-}
-
-/**
- * An answer without the object: 403, 404 and their like.
- * @throws {OriginError} `broken` for a status that promises a body
- */
-export function negativeAnswer({ status, responseTimeMs }: Received, decision: Decision): StoredResponse {
-  if (status < 400) throw new OriginError('broken', `a ${status} without a body`)
-  const freshness = decision.kind === 'store' ? decision.freshness : stale(responseTimeMs)
-  return makeNegativeResponse(status, responseTimeMs, freshness)
-}
-
-function stale(responseTimeMs: number): Freshness {
-  return { initialAgeSeconds: 0, staleAtMs: responseTimeMs }
-}
-
-/** A strict Content-Length (RFC 9110 §8.6); anything else counts as not stated. */
-export function contentLength(headers: Readonly<Record<string, string>>): number | undefined {
-  const value = headers['content-length']
-  if (value === undefined || !/^\d{1,15}$/.test(value)) return undefined
-  return Number(value)
-}
-
-/** RFC 9110 §13.1: the entity tag if there is one, else the date. A negative answer has nothing to compare. */
-function validatorsOf(stored: StoredResponse): Validators | undefined {
-  if (stored.status !== 200) return undefined
-  if (stored.etag !== undefined) return { ifNoneMatch: stored.etag }
-  if (stored.lastModified !== undefined) return { ifModifiedSince: stored.lastModified }
-  return undefined
 }

@@ -13,6 +13,7 @@
  */
 
 import { asOriginError, OriginError } from '../errors.ts'
+import { contentLength } from '../http/content-length.ts'
 import { parseContentRange } from '../http/content-range.ts'
 import { isEntityTag, strongMatch } from '../http/etag.ts'
 import type { Origin, OriginBody, OriginPriority, OriginResponse } from '../origin/origin.ts'
@@ -246,11 +247,8 @@ export function resumable(
   asked: Pick<WantedPart, 'origin' | 'objectKey' | 'priority'> & { readonly signal: AbortSignal },
 ): OriginBody {
   const etag = strongEtag(headers)
-  const length = headers['content-length']
-  const whole =
-    length !== undefined && /^\d{1,15}$/.test(length)
-      ? { start: 0, end: Number(length), total: Number(length) }
-      : undefined
+  const length = contentLength(headers)
+  const whole = length === undefined ? undefined : { start: 0, end: length, total: length }
   const part = status === 200 ? whole : status === 206 ? parseContentRange(headers['content-range']) : undefined
   return etag === undefined || part === undefined ? body : new ResumingBody({ ...asked, ...part, etag }, body)
 }
