@@ -59,6 +59,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     store,
     clock,
     maxObjectBytes: config.cache.maxObject,
+    sliceBytes: config.cache.slice,
     contentTypeFor,
     onFillFailed: failureLog(log, clock),
   })

@@ -4,8 +4,9 @@
  * A reader gets every byte of its range in order, then `end`; or it gets `failed`. It never gets `end` early, so
  * whoever writes an answer from a reader cannot make a truncated one look whole.
  *
- * Two kinds: a buffered body keeps its bytes in memory and serves any number of readers, each at its own place;
- * a streamed body keeps nothing and serves one reader, whose pace is the origin connection's pace.
+ * Three kinds: a buffered body keeps its bytes in memory and serves any number of readers, each at its own place;
+ * a sliced body does so too, and fetches the slices that a reader needs and memory has not; a streamed body keeps
+ * nothing and serves one reader, whose pace is the origin connection's pace.
  */
 
 import type { OriginError } from '../errors.ts'
@@ -22,8 +23,8 @@ export interface BodyReader {
 }
 
 export interface Body {
-  readonly kind: 'buffered' | 'streamed'
-  /** Total bytes, where known. Always known for a buffered body. */
+  readonly kind: 'buffered' | 'sliced' | 'streamed'
+  /** Total bytes, where known. Always known unless the body is streamed. */
   readonly length: number | undefined
   /** All bytes in one piece once a buffered body is complete. Borrowed: never write to them. */
   readonly bytes: Buffer | undefined
@@ -32,6 +33,11 @@ export interface Body {
    * A streamed body can be opened once, as a whole.
    */
   open(start: number, end: number | undefined, onReady: () => void): BodyReader
-  /** This answer needs no bytes after all: a streamed body lets its connection go, a buffered one does nothing. */
+  /** This answer needs no bytes after all: a streamed body lets its connection go, the others do nothing. */
   discard(): void
+  /** An answer made from this is on its way: until `release`, called as often, its bytes count as held. */
+  hold(): void
+  release(): void
+  /** The Store gave it up for another version or for none; those who read it go on. Eviction does not call this. */
+  retire(): void
 }

@@ -23,6 +23,8 @@ export class BufferedBody implements Body {
   readonly #readers = new Set<BufferedReader>()
   #received = 0
   #state: BufferedState = GROWING
+  #holds = 0
+  #onFree: (() => void) | undefined
 
   /** Allocates `length` bytes; the caller has asked the Store for them. */
   constructor(length: number) {
@@ -53,6 +55,16 @@ export class BufferedBody implements Body {
   /** Readers that have neither finished nor closed. */
   get readers(): number {
     return this.#readers.size
+  }
+
+  /** Whether anybody reads it or sends its bytes. */
+  get isHeld(): boolean {
+    return this.#holds > 0 || this.#readers.size > 0
+  }
+
+  /** Calls back once, when nobody holds it any more. For the Store alone. */
+  whenFree(onFree: () => void): void {
+    this.#onFree = onFree
   }
 
   /**
@@ -92,6 +104,19 @@ export class BufferedBody implements Body {
     // The bytes belong to the cache, not to one answer.
   }
 
+  hold(): void {
+    this.#holds += 1
+  }
+
+  release(): void {
+    this.#holds -= 1
+    this.#checkFree()
+  }
+
+  retire(): void {
+    // Its bytes are all here: who has it can read it to its end.
+  }
+
   /** A view of bytes that have arrived; no copy. */
   view(start: number, end: number): Buffer {
     return this.#buffer.subarray(start, end)
@@ -99,6 +124,13 @@ export class BufferedBody implements Body {
 
   forget(reader: BufferedReader): void {
     this.#readers.delete(reader)
+    this.#checkFree()
+  }
+
+  #checkFree(): void {
+    if (this.#onFree === undefined || this.isHeld) return
+    this.#onFree()
+    this.#onFree = undefined
   }
 
   #wake(): void {

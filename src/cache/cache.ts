@@ -10,14 +10,20 @@ import { LRUCache } from 'lru-cache'
 import type { Clock } from '../clock.ts'
 import type { OriginError } from '../errors.ts'
 import type { CacheStatus } from '../http/cache-status.ts'
+import { contentLength } from '../http/content-length.ts'
 import { selectRanges, unsatisfiedRange } from '../http/range.ts'
-import type { Origin, OriginRange } from '../origin/origin.ts'
+import type { Origin, OriginPriority, OriginRange } from '../origin/origin.ts'
+import { negativeAnswer, passedAnswer } from './answers.ts'
 import { BufferedBody } from './buffered-body.ts'
 import type { ContentTypeFor } from './fill.ts'
-import { contentLength, Fill, negativeAnswer, passedAnswer } from './fill.ts'
+import { Fill } from './fill.ts'
 import type { CacheKey } from './key.ts'
+import { firstSlice, openingRange } from './opening.ts'
 import type { CacheRules, UncacheableReason } from './policy.ts'
 import { decide } from './policy.ts'
+import { resumable } from './resume.ts'
+import type { SliceRun } from './slice-run.ts'
+import type { SlicedBodyOptions } from './sliced-body.ts'
 import type { Store } from './store.ts'
 import type { StoredResponse } from './stored-response.ts'
 import { isFresh, makeStoredResponse, ttlSeconds } from './stored-response.ts'
@@ -26,8 +32,10 @@ import { StreamedBody } from './streamed-body.ts'
 export interface CacheOptions {
   readonly store: Store
   readonly clock: Clock
-  /** A longer object is passed through, not stored. */
+  /** A longer object is kept in slices, or passed through where its slices could not be told apart from others. */
   readonly maxObjectBytes: number
+  /** Size of a slice. @default 1 MiB, or `maxObjectBytes` where that is less */
+  readonly sliceBytes?: number
   readonly contentTypeFor: ContentTypeFor
   /** Told of every fill that failed, once each. */
   readonly onFillFailed: (failure: FillFailure) => void
@@ -45,8 +53,12 @@ export interface CacheRequest {
   readonly origin: Origin
   readonly objectKey: string
   readonly rules: CacheRules
-  /** The Range field, unless If-Range makes it conditional: only used where an answer cannot be kept. */
+  /** The Range field, unless If-Range makes it conditional. */
   readonly range: string | undefined
+  /** HEAD, or a range under If-Range: only the object's fields will tell which bytes are needed, if any. */
+  readonly isProbe?: boolean
+  /** @default 'segment' */
+  readonly priority?: OriginPriority
   /** Fires when the client is gone. */
   readonly signal: AbortSignal
 }
@@ -55,6 +67,8 @@ export interface Answer {
   readonly response: StoredResponse
   readonly status: CacheStatus
 }
+
+const DEFAULT_SLICE_BYTES = 1024 * 1024
 
 /** How long a key counts as uncacheable after its origin said so, and how many such keys are remembered. */
 const UNCACHEABLE_MS = 120_000
@@ -73,15 +87,36 @@ export class Cache {
   readonly #options: CacheOptions
   readonly #fills = new Map<CacheKey, Fill>()
   readonly #running = new Set<Promise<void>>()
+  readonly #runs = new Set<SliceRun>()
+  readonly #slices: SlicedBodyOptions
+  #isClosed = false
   readonly #uncacheable = new LRUCache<CacheKey, Uncacheable>({ max: UNCACHEABLE_KEYS })
 
   constructor(options: CacheOptions) {
     this.#options = options
+    const { store, maxObjectBytes, sliceBytes = DEFAULT_SLICE_BYTES } = options
+    this.#slices = {
+      store,
+      sliceBytes: Math.min(sliceBytes, maxObjectBytes),
+      onRun: (run) => this.#onRun(run),
+      onRunFailed: ({ object: { origin, key } }, error) => {
+        options.onFillFailed({ originName: origin.name, key, error })
+      },
+      onChanged: (body) => {
+        if (store.peek(body.object.key)?.body === body) store.delete(body.object.key)
+        else body.retire()
+      },
+    }
   }
 
   /** Fills under way. */
   get fills(): number {
     return this.#fills.size
+  }
+
+  /** Requests for slices under way. */
+  get runs(): number {
+    return this.#runs.size
   }
 
   /** The stored answer if it may be used as it is. */
@@ -133,22 +168,43 @@ export class Cache {
     }
   }
 
-  /** Ends every fill under way, and resolves when their connections are free. */
+  /** Ends every fill and run under way, and resolves when their connections are free. */
   async close(): Promise<void> {
+    this.#isClosed = true
     for (const fill of this.#fills.values()) fill.abort()
+    for (const run of this.#runs) run.stop()
     await Promise.all(this.#running)
   }
 
   #create(request: CacheRequest, stored: StoredResponse | undefined): Fill {
     const { key, origin, objectKey, rules } = request
     const onOver = (over: Fill) => this.#onOver(over)
-    const fill = new Fill({ ...this.#options, key, origin, objectKey, rules, stored, onOver })
+    const [priority, opening, slices] = [request.priority ?? 'segment', this.#opening(request, stored), this.#slices]
+    const asked = { key, origin, objectKey, rules, stored, priority, opening, slices }
+    const fill = new Fill({ ...this.#options, ...asked, onOver })
     this.#fills.set(key, fill)
     return fill
   }
 
+  /** What is stored as a whole is asked for as a whole, so that a 304 or its successor takes its place. */
+  #opening({ range, isProbe }: CacheRequest, stored: StoredResponse | undefined): OriginRange | undefined {
+    const { sliceBytes } = this.#slices
+    if (stored?.status === 200 && stored.body.kind !== 'sliced') return undefined
+    return isProbe === true ? firstSlice(sliceBytes) : openingRange(range, sliceBytes)
+  }
+
   #run(fill: Fill): void {
-    const running = fill.run().finally(() => this.#running.delete(running))
+    this.#track(fill.run())
+  }
+
+  #onRun(run: SliceRun): void {
+    if (this.#isClosed) run.stop()
+    this.#runs.add(run)
+    this.#track(run.finished.then(() => void this.#runs.delete(run)))
+  }
+
+  #track(work: Promise<void>): void {
+    const running = work.finally(() => this.#running.delete(running))
     this.#running.add(running)
   }
 
@@ -185,7 +241,9 @@ export class Cache {
     const range: OriginRange | undefined = only && { first: only.start, last: only.end - 1 }
 
     const requestTimeMs = clock.now()
-    const { status, headers, body } = await origin.fetch({ key: objectKey, signal, ...(range && { range }) })
+    const priority = request.priority ?? 'segment'
+    const asked = { key: objectKey, priority, signal, ...(range && { range }) }
+    const { status, headers, body } = await origin.fetch(asked)
     if (range && since === 'remembered' && isOfAnotherLength(status, headers, known.length)) {
       body?.destroy()
       return undefined
@@ -194,7 +252,8 @@ export class Cache {
     const cacheStatus = passed(status, known.reason)
     if (body === undefined) return { response: negativeAnswer(received, decide(received, rules)), status: cacheStatus }
     const contentType = contentTypeFor(objectKey, headers['content-type'])
-    const response = passedAnswer(received, contentType, new StreamedBody(body, contentLength(headers)))
+    const source = resumable(received, body, { origin, objectKey, priority, signal })
+    const response = passedAnswer(received, contentType, new StreamedBody(source, contentLength(headers)))
     return { response, status: cacheStatus }
   }
 

@@ -5,7 +5,7 @@
  * |---------------|---------------------------------------------------------------------------------------------|
  * | `requesting`  | nothing is known yet; waiters wait for the headers, and leaving costs the others nothing     |
  * | `filling`     | `response` is there and will not change; its Body grows; joining gives it at once            |
- * | `complete`    | the Body is whole, its length was checked, the Store has it                                  |
+ * | `complete`    | the Body is whole, its length was checked, the Store has it; or it is sliced and goes on alone |
  * | `notModified` | the Store's answer was revalidated; every waiter got its refreshed self                      |
  * | `uncacheable` | the answer went to the first waiter that could use it; the others have to ask for themselves |
  * | `failed`      | every waiter got the error; a Body that was growing has failed, and nothing was stored       |
@@ -17,20 +17,21 @@
 
 import type { Clock } from '../clock.ts'
 import { asOriginError, OriginError } from '../errors.ts'
-import type { Origin, OriginBody, OriginResponse, Validators } from '../origin/origin.ts'
+import { contentLength } from '../http/content-length.ts'
+import type { PartRange } from '../http/content-range.ts'
+import type { Origin, OriginBody, OriginPriority, OriginRange, OriginResponse } from '../origin/origin.ts'
+import { negativeAnswer, passedAnswer, stale, validatorsOf } from './answers.ts'
 import { BufferedBody } from './buffered-body.ts'
 import type { CacheKey } from './key.ts'
+import { openAnswer } from './opening.ts'
 import type { CacheRules, Decision, Freshness, Received, UncacheableReason } from './policy.ts'
 import { decide } from './policy.ts'
+import { resumable, strongEtag } from './resume.ts'
+import type { SlicedBodyOptions } from './sliced-body.ts'
+import { SlicedBody } from './sliced-body.ts'
 import type { Reservation, Store } from './store.ts'
 import type { StoredResponse } from './stored-response.ts'
-import {
-  makeNegativeResponse,
-  makeStoredResponse,
-  memoryCost,
-  mergeNotModified,
-  refreshStoredResponse,
-} from './stored-response.ts'
+import { makeStoredResponse, memoryCost, mergeNotModified, refreshStoredResponse } from './stored-response.ts'
 import { StreamedBody } from './streamed-body.ts'
 
 /** The media type to send for an object, given what its store says. */
@@ -41,8 +42,12 @@ export interface FillOptions {
   readonly origin: Origin
   readonly objectKey: string
   readonly rules: CacheRules
-  /** A longer answer is not stored. */
+  /** A longer answer is kept in slices, or not at all. */
   readonly maxObjectBytes: number
+  /** What to ask for of an object that is not known yet; all of it where absent. Begins and ends where slices do. */
+  readonly opening: OriginRange | undefined
+  readonly priority: OriginPriority
+  readonly slices: SlicedBodyOptions
   readonly contentTypeFor: ContentTypeFor
   /** The stale answer this fill is to revalidate, if there is one. */
   readonly stored: StoredResponse | undefined
@@ -98,22 +103,42 @@ export class Fill {
 
   /** Does the whole work; resolves when the fill is over, and never rejects. Called once. */
   async run(): Promise<void> {
-    const { origin, objectKey, stored, clock } = this.#options
-    const requestTimeMs = clock.now()
     let body: OriginBody | undefined
     try {
-      const validators = stored && validatorsOf(stored)
-      const response = await origin.fetch({
-        key: objectKey,
-        signal: this.#abort.signal,
-        ...(validators && { validators }),
-      })
-      body = response.body
-      await this.#receive(response, { ...response, requestTimeMs, responseTimeMs: clock.now() })
+      const { clock, slices } = this.#options
+      let range = this.#options.opening
+      for (;;) {
+        const requestTimeMs = clock.now()
+        const response = await this.#ask(range)
+        body = response.body
+        const opened = openAnswer(response, range, slices.sliceBytes, this.#options.maxObjectBytes)
+        if (opened.kind === 'ask again') {
+          body?.destroy()
+          range = opened.range
+          continue
+        }
+        const received = { ...opened, requestTimeMs, responseTimeMs: clock.now() }
+        if (opened.part === undefined || body === undefined) await this.#receive(body, received)
+        else this.#receivePart(body, received, opened.part)
+        return
+      }
     } catch (error) {
       body?.destroy()
       this.#fail(asOriginError(error))
     }
+  }
+
+  #ask(range: OriginRange | undefined): Promise<OriginResponse> {
+    const { origin, objectKey, stored, priority } = this.#options
+    const validators = stored && validatorsOf(stored)
+    const { signal } = this.#abort
+    return origin.fetch({
+      key: objectKey,
+      priority,
+      signal,
+      ...(range && { range }),
+      ...(validators && { validators }),
+    })
   }
 
   /**
@@ -148,24 +173,72 @@ export class Fill {
     this.#abort.abort()
   }
 
-  async #receive(response: OriginResponse, received: Received): Promise<void> {
-    if (response.status === 304) {
-      response.body?.destroy()
+  async #receive(source: OriginBody | undefined, received: Received): Promise<void> {
+    const { rules, origin, objectKey, priority } = this.#options
+    if (received.status === 304) {
+      source?.destroy()
       this.#revalidate(received)
       return
     }
-    const decision = decide(received, this.#options.rules)
-    if (response.body === undefined) {
+    const decision = decide(received, rules)
+    if (source === undefined) {
       this.#receiveNegative(received, decision)
       return
     }
     const length = contentLength(received.headers)
     const admission = this.#admit(received, decision, length)
-    if (admission.kind === 'uncacheable') {
-      this.#handOut(received, response.body, admission.reason, length)
+    if (admission.kind === 'sliced') {
+      this.#slice(received, source, admission, { start: 0, end: admission.length, total: admission.length })
       return
     }
-    await this.#fill(response.body, admission.response, admission.body, admission.reservation)
+    const body = resumable(received, source, { origin, objectKey, priority, signal: this.#abort.signal })
+    if (admission.kind === 'uncacheable') this.#handOut(received, body, admission.reason, length)
+    else await this.#fill(body, admission.response, admission.body, admission.reservation)
+  }
+
+  /** The first slices of an object that is longer than they are. */
+  #receivePart(source: OriginBody, received: Received, part: PartRange): void {
+    const decision = decide(received, this.#options.rules)
+    const etag = strongEtag(received.headers)
+    if (decision.kind === 'store' && etag !== undefined && this.#hasRoomForSlice()) {
+      this.#slice(received, source, { etag, freshness: decision.freshness }, part)
+      return
+    }
+    // Nobody has asked for exactly this part: each fetches what it wants.
+    source.destroy()
+    const hindrance = etag === undefined ? 'too-large' : 'no-room'
+    const reason = decision.kind === 'uncacheable' ? decision.reason : hindrance
+    this.#options.store.delete(this.key)
+    this.#over({ kind: 'uncacheable', reason, length: part.total })
+    this.#settleAll({ kind: 'uncacheable', reason, response: undefined })
+  }
+
+  /** Where not even one fits, slices would only cost a request more. */
+  #hasRoomForSlice(): boolean {
+    const { store, slices } = this.#options
+    return store.hasRoom(memoryCost(this.key, [], 0) + memoryCost(this.key, [], slices.sliceBytes))
+  }
+
+  /** From here on the object goes its own way, slice by slice; these bytes are its first run. */
+  #slice(
+    received: Received,
+    source: OriginBody,
+    { etag, freshness }: { readonly etag: string; readonly freshness: Freshness },
+    { start, end, total }: PartRange,
+  ): void {
+    const { key, origin, objectKey, store, contentTypeFor, slices, priority } = this.#options
+    const known = store.peek(key)?.body
+    const isKnown = known instanceof SlicedBody && known.isVersion(etag, total)
+    const body = isKnown ? known : new SlicedBody({ key, origin, objectKey, etag, length: total }, slices)
+    const { headers, responseTimeMs } = received
+    const contentType = contentTypeFor(objectKey, headers['content-type'])
+    const response = makeStoredResponse({ status: 200, headers, contentType, body, responseTimeMs, freshness })
+    const room = store.reserve(memoryCost(key, response.headerPairs, 0))
+    if (room === undefined) store.delete(key)
+    else store.put(key, response, room)
+    this.#over({ kind: 'complete' })
+    this.#settleAll({ kind: 'response', response })
+    body.begin(source, start, end, priority)
   }
 
   /** Whether the bytes may and can be kept; if so, the answer and the room for it. */
@@ -175,6 +248,7 @@ export class Fill {
     length: number | undefined,
   ):
     | { readonly kind: 'uncacheable'; readonly reason: UncacheableReason }
+    | { readonly kind: 'sliced'; readonly etag: string; readonly length: number; readonly freshness: Freshness }
     | {
         readonly kind: 'store'
         readonly response: StoredResponse
@@ -185,7 +259,12 @@ export class Fill {
     if (decision.kind === 'uncacheable') return decision
     if (received.status !== 200) return { kind: 'uncacheable', reason: 'status' }
     if (length === undefined) return { kind: 'uncacheable', reason: 'no-length' }
-    if (length > maxObjectBytes) return { kind: 'uncacheable', reason: 'too-large' }
+    if (length > maxObjectBytes) {
+      const etag = strongEtag(received.headers)
+      if (etag === undefined) return { kind: 'uncacheable', reason: 'too-large' }
+      if (!this.#hasRoomForSlice()) return { kind: 'uncacheable', reason: 'no-room' }
+      return { kind: 'sliced', etag, length, freshness: decision.freshness }
+    }
     const contentType = contentTypeFor(objectKey, received.headers['content-type'])
     const texts = Object.entries(received.headers).flat()
     const reservation = store.reserve(memoryCost(key, texts, length))
@@ -219,6 +298,7 @@ export class Fill {
       const failure = asOriginError(error)
       this.#over({ kind: 'failed', error: failure })
       body.fail(failure)
+      this.#options.store.countHeld(body, reservation.bytes)
       return
     }
     this.#options.store.put(this.key, response, reservation)
@@ -235,7 +315,8 @@ export class Fill {
     // What may no longer be kept still answers those who wait for it now.
     if (decision.kind === 'uncacheable') store.delete(key)
     else if (!store.replace(key, stored, response)) {
-      const room = store.reserve(memoryCost(key, response.headerPairs, stored.body.length ?? 0))
+      const bodyBytes = stored.body.kind === 'buffered' ? (stored.body.length ?? 0) : 0
+      const room = store.reserve(memoryCost(key, response.headerPairs, bodyBytes))
       if (room !== undefined) store.put(key, response, room)
     }
     this.#over({ kind: 'notModified' })
@@ -284,39 +365,4 @@ export class Fill {
     for (const waiter of this.#waiters) waiter.settle(outcome)
     this.#waiters.clear()
   }
-}
-
-/** An answer that goes to one client and is not kept. */
-export function passedAnswer(received: Received, contentType: string | undefined, body: StreamedBody): StoredResponse {
-  const { status, headers, responseTimeMs } = received
-  return makeStoredResponse({ status, headers, contentType, body, responseTimeMs, freshness: stale(responseTimeMs) })
-}
-
-/**
- * An answer without the object: 403, 404 and their like.
- * @throws {OriginError} `broken` for a status that promises a body
- */
-export function negativeAnswer({ status, responseTimeMs }: Received, decision: Decision): StoredResponse {
-  if (status < 400) throw new OriginError('broken', `a ${status} without a body`)
-  const freshness = decision.kind === 'store' ? decision.freshness : stale(responseTimeMs)
-  return makeNegativeResponse(status, responseTimeMs, freshness)
-}
-
-function stale(responseTimeMs: number): Freshness {
-  return { initialAgeSeconds: 0, staleAtMs: responseTimeMs }
-}
-
-/** A strict Content-Length (RFC 9110 §8.6); anything else counts as not stated. */
-export function contentLength(headers: Readonly<Record<string, string>>): number | undefined {
-  const value = headers['content-length']
-  if (value === undefined || !/^\d{1,15}$/.test(value)) return undefined
-  return Number(value)
-}
-
-/** RFC 9110 §13.1: the entity tag if there is one, else the date. A negative answer has nothing to compare. */
-function validatorsOf(stored: StoredResponse): Validators | undefined {
-  if (stored.status !== 200) return undefined
-  if (stored.etag !== undefined) return { ifNoneMatch: stored.etag }
-  if (stored.lastModified !== undefined) return { ifModifiedSince: stored.lastModified }
-  return undefined
 }

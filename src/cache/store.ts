@@ -1,12 +1,14 @@
 /**
- * Store: the byte-bounded memory of complete answers.
+ * Store: the byte-bounded memory of complete answers and of the slices of large ones.
  *
- * Invariant, after every call: bytes of stored answers + bytes reserved for fills under way ≤ `maxBytes`.
- * Whoever wants to allocate asks `reserve` first; room is made by dropping the least recently used answers, and
- * where that is not enough the answer is no, never a larger cache.
+ * Invariant, after every call: bytes of what is stored + bytes reserved for what is under way ≤ `maxBytes`.
+ * Whoever wants to allocate asks `reserve` first; room is made by dropping what was used least recently, and where
+ * that is not enough the answer is no, never a larger cache. Bytes that left the cache while somebody still sends them
+ * are no longer in that sum, but they are counted, as held.
  */
 
 import { LRUCache } from 'lru-cache'
+import { BufferedBody } from './buffered-body.ts'
 import type { CacheKey } from './key.ts'
 import type { StoredResponse } from './stored-response.ts'
 
@@ -17,39 +19,73 @@ export interface Reservation {
   release(): void
 }
 
+/** Whether somebody waits for the bytes, or only may want them soon: that gets no more than half of the memory. */
+export type Need = 'now' | 'soon'
+
 export interface StoreUsage {
   readonly maxBytes: number
   readonly cachedBytes: number
   readonly inFlightBytes: number
+  /** Bytes that are neither, and are in memory because somebody reads them or their connection has not taken them. */
+  readonly heldBytes: number
+  /** Answers and slices. */
   readonly entries: number
-  /** Answers dropped to make room, since the start. */
+  /** Answers and slices dropped to make room, since the start. */
   readonly evictions: number
 }
 
+type Kept =
+  | { readonly kind: 'response'; readonly response: StoredResponse }
+  | { readonly kind: 'slice'; readonly body: BufferedBody }
+
 interface Entry {
-  readonly response: StoredResponse
+  readonly kept: Kept
   readonly costBytes: number
 }
 
 export class Store {
-  readonly #maxBytes: number
+  readonly maxBytes: number
   readonly #entries: LRUCache<CacheKey, Entry>
   #inFlightBytes = 0
+  #heldBytes = 0
   #evictions = 0
 
   constructor(maxBytes: number) {
-    this.#maxBytes = maxBytes
+    this.maxBytes = maxBytes
     this.#entries = new LRUCache<CacheKey, Entry>({ maxSize: maxBytes, sizeCalculation: (entry) => entry.costBytes })
   }
 
   /** The stored answer, fresh or stale, and a note that it was wanted just now. */
   get(key: CacheKey): StoredResponse | undefined {
-    return this.#entries.get(key)?.response
+    const kept = this.#entries.get(key)?.kept
+    return kept?.kind === 'response' ? kept.response : undefined
+  }
+
+  /** The stored answer, without that note. */
+  peek(key: CacheKey): StoredResponse | undefined {
+    const kept = this.#entries.peek(key)?.kept
+    return kept?.kind === 'response' ? kept.response : undefined
+  }
+
+  /** A complete slice, and a note that it was wanted just now. */
+  getSlice(key: CacheKey): BufferedBody | undefined {
+    const kept = this.#entries.get(key)?.kept
+    return kept?.kind === 'slice' ? kept.body : undefined
+  }
+
+  has(key: CacheKey): boolean {
+    return this.#entries.has(key)
+  }
+
+  /** Whether {@link reserve} would say yes now. */
+  hasRoom(bytes: number, need: Need = 'now'): boolean {
+    const mostBytes = need === 'now' ? this.maxBytes : this.maxBytes / 2
+    return bytes + this.#inFlightBytes <= mostBytes
   }
 
   /** Room for `bytes`, or `undefined` when fills under way leave too little even in an empty cache. */
-  reserve(bytes: number): Reservation | undefined {
-    if (bytes + this.#inFlightBytes > this.#maxBytes) return undefined
+  reserve(bytes: number, need: Need = 'now'): Reservation | undefined {
+    if (!this.hasRoom(bytes, need)) return undefined
     this.#makeRoom(bytes)
     this.#inFlightBytes += bytes
     let isHeld = true
@@ -65,37 +101,70 @@ export class Store {
 
   /** Keeps a complete answer in the room that was reserved for it, in place of an older one under the same key. */
   put(key: CacheKey, response: StoredResponse, reservation: Reservation): void {
-    this.#entries.delete(key)
-    reservation.release()
-    this.#entries.set(key, { response, costBytes: reservation.bytes })
+    const older = this.peek(key)
+    if (older?.body === response.body) this.#entries.delete(key)
+    else this.delete(key)
+    this.#keep(key, { kind: 'response', response }, reservation)
+  }
+
+  putSlice(key: CacheKey, body: BufferedBody, reservation: Reservation): void {
+    this.delete(key)
+    this.#keep(key, { kind: 'slice', body }, reservation)
   }
 
   /** Exchanges a stored answer for its revalidated self. False when `stored` is no longer what the key holds. */
   replace(key: CacheKey, stored: StoredResponse, response: StoredResponse): boolean {
     const entry = this.#entries.peek(key)
-    if (entry?.response !== stored) return false
-    this.#entries.set(key, { response, costBytes: entry.costBytes })
+    if (entry === undefined || this.peek(key) !== stored) return false
+    this.#entries.set(key, { kept: { kind: 'response', response }, costBytes: entry.costBytes })
     return true
   }
 
   delete(key: CacheKey): boolean {
-    return this.#entries.delete(key)
+    const entry = this.#entries.peek(key)
+    if (entry === undefined) return false
+    this.#entries.delete(key)
+    this.#letGo(entry)
+    if (entry.kept.kind === 'response') entry.kept.response.body.retire()
+    return true
+  }
+
+  /** Counts bytes that were never stored as held, for as long as somebody reads or sends them. */
+  countHeld(body: BufferedBody, bytes: number): void {
+    if (!body.isHeld) return
+    this.#heldBytes += bytes
+    body.whenFree(() => {
+      this.#heldBytes -= bytes
+    })
   }
 
   usage(): StoreUsage {
     return {
-      maxBytes: this.#maxBytes,
+      maxBytes: this.maxBytes,
       cachedBytes: this.#entries.calculatedSize,
       inFlightBytes: this.#inFlightBytes,
+      heldBytes: this.#heldBytes,
       entries: this.#entries.size,
       evictions: this.#evictions,
     }
   }
 
+  #keep(key: CacheKey, kept: Kept, reservation: Reservation): void {
+    reservation.release()
+    this.#entries.set(key, { kept, costBytes: reservation.bytes })
+  }
+
   #makeRoom(bytes: number): void {
-    while (this.#entries.calculatedSize + this.#inFlightBytes + bytes > this.#maxBytes) {
-      if (this.#entries.pop() === undefined) return
+    while (this.#entries.calculatedSize + this.#inFlightBytes + bytes > this.maxBytes) {
+      const dropped = this.#entries.pop()
+      if (dropped === undefined) return
+      this.#letGo(dropped)
       this.#evictions += 1
     }
+  }
+
+  #letGo({ kept, costBytes }: Entry): void {
+    const body = kept.kind === 'slice' ? kept.body : kept.response.body
+    if (body instanceof BufferedBody) this.countHeld(body, costBytes)
   }
 }

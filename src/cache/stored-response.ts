@@ -152,7 +152,7 @@ function preparePairs(
     if (PER_ANSWER.has(name) || !isToken(name) || !isFieldValue(value)) continue
     pairs.push(SPELLING.get(name) ?? name, value)
   }
-  if (status === 200 && body.kind === 'buffered') pairs.push('Accept-Ranges', 'bytes')
+  if (status === 200 && body.kind !== 'streamed') pairs.push('Accept-Ranges', 'bytes')
   const date = headers['date']
   if (date !== undefined && isFieldValue(date)) pairs.push('Date', date)
   return pairs

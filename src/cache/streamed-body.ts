@@ -39,6 +39,18 @@ export class StreamedBody implements Body {
   discard(): void {
     this.#source.destroy()
   }
+
+  hold(): void {
+    // One chunk is all there ever is.
+  }
+
+  release(): void {
+    // See hold.
+  }
+
+  retire(): void {
+    // It was never stored.
+  }
 }
 
 class StreamedReader implements BodyReader {

@@ -22,6 +22,7 @@ import { routes } from './routes.ts'
 import { formatSize } from './units.ts'
 
 const DEFAULT_MAX_OBJECT_BYTES = 8 * 1024 ** 2
+const DEFAULT_SLICE_BYTES = 1024 ** 2
 
 const listener = section({
   address: option(address, 'Where to listen: host:port, an IPv6 host in brackets; port 0 takes any free one.'),
@@ -58,18 +59,34 @@ const cache = section({
   )
     .optional()
     .meta({ default: formatSize(DEFAULT_MAX_OBJECT_BYTES) }),
-  slice: notSupportedYet(option(size, 'Size of the pieces that large objects are kept in.')),
+  slice: option(
+    size,
+    `Size of the pieces that larger objects are kept in. Default: ${formatSize(DEFAULT_SLICE_BYTES)}, or an eighth of memory or maxObject where that is less.`,
+  )
+    .optional()
+    .meta({ default: formatSize(DEFAULT_SLICE_BYTES) }),
 })
-  .superRefine(({ memory, maxObject }, context) => {
-    if (typeof memory !== 'number' || typeof maxObject !== 'number' || maxObject <= memory) return
-    context.addIssue({ code: 'custom', path: ['maxObject'], message: 'expected no more than cache.memory' })
+  .superRefine(({ memory, maxObject, slice }, context) => {
+    if (typeof memory !== 'number') return
+    if (typeof maxObject === 'number' && maxObject > memory) {
+      context.addIssue({ code: 'custom', path: ['maxObject'], message: 'expected no more than cache.memory' })
+    }
+    const most = typeof maxObject === 'number' ? maxObject : Math.min(DEFAULT_MAX_OBJECT_BYTES, memory)
+    if (typeof slice === 'number' && slice > most) {
+      context.addIssue({ code: 'custom', path: ['slice'], message: 'expected no more than cache.maxObject' })
+    }
   }, EVEN_IF_WRONG)
-  .transform((written) => ({
-    ...written,
-    maxObject: written.maxObject ?? Math.min(DEFAULT_MAX_OBJECT_BYTES, written.memory),
-  }))
+  .transform((written) => {
+    const maxObject = written.maxObject ?? Math.min(DEFAULT_MAX_OBJECT_BYTES, written.memory)
+    return { ...written, maxObject, slice: written.slice ?? defaultSliceBytes(written.memory, maxObject) }
+  })
   .prefault({})
   .meta({ description: 'What is kept, and how much of it.' })
+
+/** Several have to fit into the memory at once for any of them to be read ahead. */
+function defaultSliceBytes(memory: number, maxObject: number): number {
+  return Math.max(1, Math.min(DEFAULT_SLICE_BYTES, Math.floor(memory / 8), maxObject))
+}
 
 const log = section({
   level: optionWithDefault(

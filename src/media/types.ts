@@ -63,6 +63,11 @@ export function contentTypeFor(path: string, storedType: string | undefined): st
   return byPath(path)?.contentType ?? storedType
 }
 
+/** Whether players can go no further without it. */
+export function isPlaylist(path: string): boolean {
+  return byPath(path)?.kind === 'playlist'
+}
+
 /** Freshness in milliseconds where neither the origin nor the route says anything. */
 export function defaultTtlMs(path: string): number {
   return DEFAULT_TTL_MS[byPath(path)?.kind ?? 'other']

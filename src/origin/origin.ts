@@ -18,11 +18,16 @@ export interface Validators {
   readonly ifMatch?: string
 }
 
+/** How urgent: waiting requests are served in this order. */
+export type OriginPriority = 'playlist' | 'segment' | 'read-ahead' | 'refresh'
+
 export interface OriginRequest {
   /** The object's name: decoded, without a leading slash of ours, without the configured key prefix. */
   readonly key: string
   readonly range?: OriginRange
   readonly validators?: Validators
+  /** How urgent: waiting requests are served in this order. */
+  readonly priority: OriginPriority
   /** Ends the request at any stage: queued, connecting, waiting, or half way through the body. */
   readonly signal: AbortSignal
 }

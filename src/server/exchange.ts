@@ -6,6 +6,7 @@
  */
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Body } from '../cache/body.ts'
 import type { Clock } from '../clock.ts'
 
 /** What becomes known on the way. */
@@ -17,6 +18,8 @@ export interface Exchange {
   /** Body bytes handed to the connection. */
   bodyBytes: number
   error: Error | undefined
+  /** What the answer is made from; it counts as held until the connection has closed or taken it all. */
+  body: Body | undefined
 }
 
 /** How an answer ended: `whole`; `cut` by us, since its body failed; or `left` by the client. */
@@ -46,9 +49,13 @@ export function beginExchange(req: IncomingMessage, res: ServerResponse, clock: 
     cacheStatus: undefined,
     bodyBytes: 0,
     error: undefined,
+    body: undefined,
   }
   const client = req.socket.remoteAddress
-  res.once('close', () => accessLog(recordOf(req, res, exchange, client, clock.now())))
+  res.once('close', () => {
+    exchange.body?.release()
+    accessLog(recordOf(req, res, exchange, client, clock.now()))
+  })
   // A response whose connection is gone reports each write as an error; `close` has told us already.
   res.on('error', (error) => {
     exchange.error ??= error

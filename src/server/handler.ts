@@ -12,6 +12,7 @@ import type { Clock } from '../clock.ts'
 import type { ClientError } from '../errors.ts'
 import { OriginError, toClientError } from '../errors.ts'
 import { parseTarget } from '../http/target.ts'
+import { isPlaylist } from '../media/types.ts'
 import type { AccessLog } from './exchange.ts'
 import { beginExchange } from './exchange.ts'
 import { NO_PAIRS } from './fields.ts'
@@ -33,6 +34,8 @@ export interface HandlerOptions extends ResponderOptions {
 export type Handler = (req: IncomingMessage, res: ServerResponse) => void
 
 export const ALLOWED_METHODS = 'GET, HEAD, OPTIONS'
+/** An object that is replaced more often than this while one request waits for it is not waited for. */
+const MAX_REPEATS = 3
 const NOT_FOUND: ClientError = { status: 404, text: 'Not found' }
 
 export function createHandler(options: HandlerOptions): Handler {
@@ -68,7 +71,8 @@ export function createHandler(options: HandlerOptions): Handler {
     const stored = cache.fresh(key, exchange.startedMs)
     if (stored === undefined) return void forward(outgoing, route, key, object, options)
     const ttl = ttlSeconds(stored, exchange.startedMs)
-    respond(outgoing, stored, { kind: 'hit', ttlSeconds: ttl }, exchange.startedMs, options)
+    const answerable = stored.body.kind === 'sliced' ? repeatable(outgoing, route, key, object, options) : outgoing
+    respond(answerable, stored, { kind: 'hit', ttlSeconds: ttl }, exchange.startedMs, options)
   }
 }
 
@@ -85,10 +89,12 @@ async function forward(outgoing: Outgoing, route: Route, key: string, object: st
       objectKey: object,
       rules: route.rulesFor(object),
       range: originRange(req),
+      isProbe: isProbe(req),
+      priority: isPlaylist(object) ? 'playlist' : 'segment',
       signal: abort.signal,
     })
     if (abort.signal.aborted) response.body.discard()
-    else respond(outgoing, response, status, clock.now(), options)
+    else respond(repeatable(outgoing, route, key, object, options), response, status, clock.now(), options)
   } catch (error) {
     exchange.error = error instanceof Error ? error : new Error(String(error))
     if (!(error instanceof OriginError)) onFault(error)
@@ -96,6 +102,21 @@ async function forward(outgoing: Outgoing, route: Route, key: string, object: st
     if (res.headersSent) res.destroy()
     else sendError(outgoing, toClientError(error))
   }
+}
+
+/** The same, and able to begin anew when the object turns out to be another one before anything was sent. */
+function repeatable(outgoing: Outgoing, route: Route, key: string, object: string, options: HandlerOptions): Outgoing {
+  const repeats = outgoing.repeats ?? 0
+  if (repeats === MAX_REPEATS) return outgoing
+  return {
+    ...outgoing,
+    askAgain: () => void forward({ ...outgoing, repeats: repeats + 1 }, route, key, object, options),
+  }
+}
+
+/** HEAD needs no bytes, and a range under If-Range may mean all of them or a few. */
+function isProbe({ method, headers }: IncomingMessage): boolean {
+  return method === 'HEAD' || (headers.range !== undefined && headers['if-range'] !== undefined)
 }
 
 /** The Range that an origin may be asked with; HEAD has none (RFC 9110 §14.2), nor has one that is conditional. */

@@ -37,7 +37,7 @@ export function planAnswer(request: PlanRequest, response: StoredResponse): Plan
     if (precondition === 'not-modified') return { status: 304, ownPairs: [], stored: 'not-modified', parts: [] }
     if (precondition === 'failed') return text(412, 'Precondition failed\n')
   }
-  if (response.status === 200 && response.body.kind === 'buffered' && !request.isHead && request.range !== undefined) {
+  if (response.status === 200 && response.body.kind !== 'streamed' && !request.isHead && request.range !== undefined) {
     return planRange(request, response, response.body)
   }
   return planWhole(response)

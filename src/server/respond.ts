@@ -7,6 +7,7 @@
  */
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { ObjectChanged } from '../cache/resume.ts'
 import type { StoredResponse } from '../cache/stored-response.ts'
 import { currentAgeSeconds } from '../cache/stored-response.ts'
 import type { ClientError } from '../errors.ts'
@@ -34,6 +35,10 @@ export interface Outgoing {
   readonly exchange: Exchange
   /** The route's own fields: name, value, …; none before a route is found. They stand in place of stored ones. */
   readonly routeHeaders: readonly string[]
+  /** Asks for the object again; only while nothing of an answer has been sent. */
+  readonly askAgain?: () => void
+  /** How often that has been done. */
+  readonly repeats?: number
 }
 
 export function respond(
@@ -49,6 +54,9 @@ export function respond(
   exchange.cacheStatus = status
   const momentPairs = ['Age', String(currentAgeSeconds(response, nowMs)), 'Cache-Status', status]
   const { bytes } = response.body
+  exchange.body?.release()
+  exchange.body = response.body
+  response.body.hold()
   if (bytes !== undefined && isPlain(req)) {
     const ownPairs = ['Content-Length', String(bytes.length), ...momentPairs]
     exchange.bodyBytes = bytes.length
@@ -103,6 +111,11 @@ function sendPlan(
       exchange.bodyBytes += bytes
     },
     onFailure: (error, isBegun) => {
+      // The object was replaced between its fields and its first byte: the client can still have the new one.
+      if (error instanceof ObjectChanged && !isBegun && outgoing.askAgain !== undefined) {
+        outgoing.askAgain()
+        return
+      }
       exchange.error = error
       if (!isBegun) sendError(outgoing, toClientError(error))
     },

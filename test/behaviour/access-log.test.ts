@@ -120,7 +120,7 @@ test('a client that leaves before the headers is recorded with 499', async () =>
 
 test('an answer that the origin broke off is recorded as cut, with the reason', async () => {
   const { s3, port, accessRecords } = await startShield()
-  s3.put('a.ts', pattern(50_000))
+  s3.put('a.ts', pattern(50_000), { etag: 'W/"1"' })
   const fail = gate()
   s3.on('a.ts', async (exchange) => {
     await exchange.answerPart(10_000)

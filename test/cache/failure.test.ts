@@ -3,7 +3,7 @@ import { OriginError } from '../../src/errors.ts'
 import { bytesOf, TestReader } from './reading.ts'
 import { KEY, makeWorld } from './world.ts'
 
-const LENGTH_6 = { headers: { 'content-length': '6', etag: '"a"' } }
+const LENGTH_6 = { headers: { 'content-length': '6', etag: 'W/"a"' } }
 const unreachable = new OriginError('unreachable', 'refused')
 
 describe('a failure before the headers', () => {

@@ -151,7 +151,7 @@ describe('a stale answer', () => {
     const world = makeWorld()
     await makeStale(world, { etag: '"a"' })
     const asked = world.ask()
-    const source = world.origin.exchange(1).answer({ headers: { 'content-length': '5', etag: '"b"' } })
+    const source = world.origin.exchange(1).answer({ headers: { 'content-length': '5', etag: 'W/"b"' } })
     await asked
     source.push(bytesOf('new'))
     source.fail(new OriginError('unreachable', 'reset'))

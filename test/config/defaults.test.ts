@@ -19,7 +19,7 @@ const DAY = 86_400_000
 test('what the file leaves out has its default, in bytes and milliseconds', () => {
   expect(load(goodWith())).toEqual({
     listen: [{ address: '127.0.0.1:8080', highWaterMark: 1_048_576 }],
-    cache: { memory: 1_073_741_824, maxObject: 8_388_608 },
+    cache: { memory: 1_073_741_824, maxObject: 8_388_608, slice: 1_048_576 },
     log: { level: 'info', access: true, format: 'json' },
     origins: {
       spaces: {
@@ -50,7 +50,7 @@ test('what the file says comes out under the same names', () => {
 listen:
   - { address: "[::]:443", highWaterMark: 64KiB }
   - { address: localhost:0 }
-cache: { memory: 2GiB, maxObject: 16MiB }
+cache: { memory: 2GiB, maxObject: 16MiB, slice: 2MiB }
 log: { level: debug, access: false, format: pretty }
 origins:
   one:
@@ -88,7 +88,7 @@ routes:
       { address: '[::]:443', highWaterMark: 65_536 },
       { address: 'localhost:0', highWaterMark: 1_048_576 },
     ],
-    cache: { memory: 2_147_483_648, maxObject: 16_777_216 },
+    cache: { memory: 2_147_483_648, maxObject: 16_777_216, slice: 2_097_152 },
     log: { level: 'debug', access: false, format: 'pretty' },
     origins: {
       one: {
@@ -158,7 +158,11 @@ describe('defaults that follow another option', () => {
   })
 
   test('the largest object is never larger than the memory unless the file says so', () => {
-    expect(load(goodWith('cache', { memory: '2MiB' })).cache).toEqual({ memory: 2_097_152, maxObject: 2_097_152 })
+    expect(load(goodWith('cache', { memory: '2MiB' })).cache).toEqual({
+      memory: 2_097_152,
+      maxObject: 2_097_152,
+      slice: 262_144,
+    })
   })
 })
 

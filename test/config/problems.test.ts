@@ -46,7 +46,8 @@ const WRONG: readonly (readonly [path: string, value: unknown, problem: string])
   ['cache.maxObject', {}, `cache.maxObject: ${NO_SIZE}, got an empty mapping`],
   ['cache.maxObject', '0MiB', 'cache.maxObject: expected a size from 1B, got "0MiB"'],
   ['cache.maxObject', '2GiB', 'cache.maxObject: expected no more than cache.memory, got "2GiB"'],
-  ['cache.slice', '1MiB', 'cache.slice: not supported yet'],
+  ['cache.slice', '9MiB', 'cache.slice: expected no more than cache.maxObject, got "9MiB"'],
+  ['cache.slice', '0B', 'cache.slice: expected a size from 1B, got "0B"'],
   ['log', 'info', 'log: expected a mapping, got "info"'],
   ['log.level', 'loud', 'log.level: expected trace, debug, info, warn, error, fatal or silent, got "loud"'],
   ['log.access', 'yes', 'log.access: expected true or false, got "yes"'],
@@ -219,7 +220,7 @@ test('all problems come at once, whatever else is wrong', () => {
   const text = `
 lisen: []
 listen: [{ address: "0.0.0.0:80" }, { address: "0.0.0.0:80", highWaterMark: x }]
-cache: { memory: 1MiB, maxObject: 2MiB, slice: 1MiB }
+cache: { memory: 1MiB, maxObject: 2MiB, slice: 3MiB }
 origins:
   spaces:
     { type: s3, endpoint: nowhere, region: r, bucket: b, pool: { maxSockets: 5, maxFreeSockets: 6, maxQueued: x } }
@@ -231,8 +232,8 @@ routes:
     'routes[1].match: the environment variable PATTERN is not set',
     `listen[1].highWaterMark: ${NO_SIZE}, got "x"`,
     'listen[1].address: is the address of another listener',
-    'cache.slice: not supported yet',
     'cache.maxObject: expected no more than cache.memory, got "2MiB"',
+    'cache.slice: expected no more than cache.maxObject, got "3MiB"',
     `origins.spaces.endpoint: ${NO_URL}, got "nowhere"`,
     'origins.spaces.pool.maxQueued: expected a whole number from 0, got "x"',
     'origins.spaces.pool.maxFreeSockets: expected no more than maxSockets, got 6',

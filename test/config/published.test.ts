@@ -63,7 +63,6 @@ describe('the published JSON Schema', () => {
     expect(later.map(({ path }) => path)).toEqual([
       '.listen[*].tls',
       '.admin',
-      '.cache.slice',
       '.origins.*|.limits',
       '.origins.*|',
       '.origins.*|.limits',
