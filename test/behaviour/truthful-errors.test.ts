@@ -242,7 +242,7 @@ describe('an origin in trouble', () => {
     await shield.accessRecords(1)
 
     const failures = shield.logRecords().filter(({ msg }) => msg === 'fill failed')
-    expect(failures.map(({ origin, key, kind }) => [origin, key, kind])).toEqual([['spaces', 'spaces a.ts', 'broken']])
+    expect(failures.map(({ origin, object, kind }) => [origin, object, kind])).toEqual([['spaces', 'a.ts', 'broken']])
     for (const line of shield.logLines()) expect(line).not.toContain(CREDENTIALS.accessKeyId)
   })
 })

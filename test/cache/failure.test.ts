@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { OriginError } from '../../src/errors.ts'
 import { bytesOf, TestReader } from './reading.ts'
-import { KEY, makeWorld } from './world.ts'
+import { makeWorld, OBJECT_KEY } from './world.ts'
 
 const LENGTH_6 = { headers: { 'content-length': '6', etag: 'W/"a"' } }
 const unreachable = new OriginError('unreachable', 'refused')
@@ -16,7 +16,7 @@ describe('a failure before the headers', () => {
       expect(outcome).toEqual({ status: 'rejected', reason: unreachable })
       expect(outcome.status === 'rejected' && outcome.reason).toBe(unreachable)
     }
-    expect(world.failures).toEqual([{ originName: 'origin', key: KEY, error: unreachable }])
+    expect(world.failures).toEqual([{ originName: 'origin', objectKey: OBJECT_KEY, error: unreachable }])
     expect(world.store.usage()).toMatchObject({ entries: 0, inFlightBytes: 0 })
 
     const again = world.ask()
@@ -52,7 +52,10 @@ describe('a failure before the headers', () => {
     await expect(left).rejects.toMatchObject({ kind: 'aborted' })
     world.origin.exchange(0).fail(unreachable)
     await world.settled()
-    expect([world.cache.fills, world.failures]).toEqual([0, [{ originName: 'origin', key: KEY, error: unreachable }]])
+    expect([world.cache.fills, world.failures]).toEqual([
+      0,
+      [{ originName: 'origin', objectKey: OBJECT_KEY, error: unreachable }],
+    ])
   })
 })
 
