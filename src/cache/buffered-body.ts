@@ -187,3 +187,16 @@ class BufferedReader implements BodyReader {
     this.#body.forget(this)
   }
 }
+
+/**
+ * A body in the room that was reserved for it.
+ * @throws {OriginError} `overloaded` when the machine itself has no memory left; the room is given back then
+ */
+export function allocateBody(length: number, reservation: { release(): void }): BufferedBody {
+  try {
+    return new BufferedBody(length)
+  } catch (cause) {
+    reservation.release()
+    throw new OriginError('overloaded', `no memory for a body of ${length} bytes`, { cause })
+  }
+}

@@ -73,6 +73,8 @@ const DEFAULT_SLICE_BYTES = 1024 * 1024
 /** How long a key counts as uncacheable after its origin said so, and how many such keys are remembered. */
 const UNCACHEABLE_MS = 120_000
 const UNCACHEABLE_KEYS = 10_000
+/** Together, in UTF-16 units: keys come from strangers and can be long. */
+const UNCACHEABLE_KEY_LENGTHS = 4_000_000
 
 interface Uncacheable {
   readonly reason: UncacheableReason
@@ -90,7 +92,11 @@ export class Cache {
   readonly #runs = new Set<SliceRun>()
   readonly #slices: SlicedBodyOptions
   #isClosed = false
-  readonly #uncacheable = new LRUCache<CacheKey, Uncacheable>({ max: UNCACHEABLE_KEYS })
+  readonly #uncacheable = new LRUCache<CacheKey, Uncacheable>({
+    max: UNCACHEABLE_KEYS,
+    maxSize: UNCACHEABLE_KEY_LENGTHS,
+    sizeCalculation: (_known, key) => key.length + 1,
+  })
 
   constructor(options: CacheOptions) {
     this.#options = options
@@ -99,8 +105,8 @@ export class Cache {
       store,
       sliceBytes: Math.min(sliceBytes, maxObjectBytes),
       onRun: (run) => this.#onRun(run),
-      onRunFailed: ({ object: { origin, key } }, error) => {
-        options.onFillFailed({ originName: origin.name, key, error })
+      onRunFailed: ({ object: { origin, objectKey } }, error) => {
+        options.onFillFailed({ originName: origin.name, objectKey, error })
       },
       onChanged: (body) => {
         if (store.peek(body.object.key)?.body === body) store.delete(body.object.key)
@@ -265,7 +271,8 @@ export class Cache {
         kind: 'forward',
         fwd,
         fwdStatus: fwdStatus ?? response.status,
-        stored: fwdStatus === undefined && response.staleAtMs > response.responseTimeMs,
+        // A 200 is kept even when it is stale at once, for its validators; another status only while it is fresh.
+        stored: fwdStatus === undefined && (response.status === 200 || response.staleAtMs > response.responseTimeMs),
         collapsed,
         ttlSeconds: ttlSeconds(response, nowMs),
       },

@@ -21,7 +21,7 @@ import { contentLength } from '../http/content-length.ts'
 import type { PartRange } from '../http/content-range.ts'
 import type { Origin, OriginBody, OriginPriority, OriginRange, OriginResponse } from '../origin/origin.ts'
 import { negativeAnswer, passedAnswer, stale, validatorsOf } from './answers.ts'
-import { BufferedBody } from './buffered-body.ts'
+import { allocateBody, type BufferedBody } from './buffered-body.ts'
 import type { CacheKey } from './key.ts'
 import { openAnswer } from './opening.ts'
 import type { CacheRules, Decision, Freshness, Received, UncacheableReason } from './policy.ts'
@@ -269,7 +269,7 @@ export class Fill {
     const texts = Object.entries(received.headers).flat()
     const reservation = store.reserve(memoryCost(key, texts, length))
     if (reservation === undefined) return { kind: 'uncacheable', reason: 'no-room' }
-    const body = new BufferedBody(length)
+    const body = allocateBody(length, reservation)
     const response = makeStoredResponse({
       status: received.status,
       headers: received.headers,

@@ -18,7 +18,7 @@
 import { setImmediate } from 'node:timers/promises'
 import { asOriginError, OriginError } from '../errors.ts'
 import type { OriginBody, OriginPriority } from '../origin/origin.ts'
-import { BufferedBody } from './buffered-body.ts'
+import { allocateBody } from './buffered-body.ts'
 import type { ResumingBody } from './resume.ts'
 import type { Need, Reservation } from './store.ts'
 
@@ -170,7 +170,7 @@ export class SliceRun {
 
   async #bring(reservation: Reservation): Promise<void> {
     const index = this.next
-    const slice = new BufferedBody(this.#body.sliceLength(index))
+    const slice = allocateBody(this.#body.sliceLength(index), reservation)
     this.#body.arrive(index, { body: slice, run: this, reservation })
     this.#wakeReaders()
     if (this.outcome !== undefined) return
