@@ -167,7 +167,12 @@ export class Cache {
     const range: OriginRange | undefined = only && { first: only.start, last: only.end - 1 }
 
     const requestTimeMs = clock.now()
-    const { status, headers, body } = await origin.fetch({ key: objectKey, signal, ...(range && { range }) })
+    const { status, headers, body } = await origin.fetch({
+      key: objectKey,
+      priority: 'segment',
+      signal,
+      ...(range && { range }),
+    })
     const received = { status, headers, requestTimeMs, responseTimeMs: clock.now() }
     const cacheStatus = passed(status, known.reason)
     if (body === undefined) return { response: negativeAnswer(received, decide(received, rules)), status: cacheStatus }

@@ -101,6 +101,7 @@ export class Fill {
       const validators = stored && validatorsOf(stored)
       const response = await origin.fetch({
         key: objectKey,
+        priority: 'segment',
         signal: this.#abort.signal,
         ...(validators && { validators }),
       })

@@ -1,8 +1,8 @@
 /**
- * Every attempt at the origin, retries of the client's own included, through one gate: no permit, no request.
+ * Every request to the origin through one gate: no permit, no request; and what came of it is told at the same gate.
  *
- * Invariant: an attempt holds its permit until its response's body is closed, or until it has failed; and of a call's
- * attempts only the last can have an open body. The bodies of error answers are read here, bounded in bytes and time,
+ * Invariant: a request holds its permit until its response's body is closed, or until it has failed; and a call whose
+ * client should ask twice for it has one open body at most. The bodies of error answers are read here, bounded in bytes and time,
  * so that no answer outside 2xx ever holds a socket.
  *
  * It stands between an S3 client and the handler that does the sending, and knows both only by their shape.
@@ -10,12 +10,16 @@
 import { Readable } from 'node:stream'
 import type { Clock } from '../clock.ts'
 import { StreamBody } from './body.ts'
+import type { OriginPriority } from './origin.ts'
 import type { ConnectionPool, Permit } from './pool.ts'
 
-/** One `fetch`, however many attempts the client makes of it. */
+/** One `fetch`. */
 export interface Call {
+  readonly priority: OriginPriority
   readonly signal: AbortSignal
-  /** What the last attempt brought, before any client took it apart; absent while there is none. */
+  /** Whether it got beyond the gate. */
+  isSent: boolean
+  /** What the request brought, before any client took it apart; absent while there is none. */
   answer: Answer | undefined
 }
 
@@ -63,7 +67,7 @@ export class GatedHandler<Request extends object, Response extends AttemptRespon
     this.#options = options
   }
 
-  /** Says which call a request belongs to. Comes before `handle`, for every attempt. */
+  /** Says which call a request belongs to. Comes before `handle`. */
   belongs(request: Request, call: Call): void {
     this.#calls.set(request, call)
   }
@@ -74,10 +78,13 @@ export class GatedHandler<Request extends object, Response extends AttemptRespon
     if (call === undefined) throw new Error('a request that no fetch asked for')
     call.answer?.body?.destroy()
     call.answer = undefined
-    const permit = await this.#options.pool.acquire(call.signal)
+    const { pool } = this.#options
+    const permit = await pool.acquire(call.priority, call.signal)
+    call.isSent = true
     try {
       const { response } = await this.#sender.handle(request, { abortSignal: call.signal })
       const { statusCode, headers } = response
+      pool.answered(statusCode)
       const isSuccess = statusCode >= 200 && statusCode < 300
       // A 304 may announce the length of what it does not send (RFC 9110 §8.6).
       const contentLength = isSuccess ? announcedLength(headers) : undefined

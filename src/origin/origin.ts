@@ -18,11 +18,16 @@ export interface Validators {
   readonly ifMatch?: string
 }
 
+/** How urgent: waiting requests are served in this order. */
+export type OriginPriority = 'playlist' | 'segment' | 'read-ahead' | 'refresh'
+
 export interface OriginRequest {
   /** The object's name: decoded, without a leading slash of ours, without the configured key prefix. */
   readonly key: string
   readonly range?: OriginRange
   readonly validators?: Validators
+  /** How urgent: waiting requests are served in this order. */
+  readonly priority: OriginPriority
   /** Ends the request at any stage: queued, connecting, waiting, or half way through the body. */
   readonly signal: AbortSignal
 }
@@ -68,6 +73,9 @@ export interface Origin {
   /** Ends idle connections now and the others when their answers end. */
   close(): Promise<void>
 }
+
+/** Only the asking: what retries, hedging and the circuit breaker take and give back. */
+export type Fetch = Origin['fetch']
 
 /** Where an origin reports what an operator should know. Messages name the origin; fields carry no secrets. */
 export interface OriginLog {
