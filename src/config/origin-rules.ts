@@ -67,7 +67,7 @@ export const retry = section({
   maxAttempts: optionWithDefault(wholeNumber(1), 'Attempts at one request, the first one included.', 5),
   mode: optionWithDefault(
     oneOf(['standard', 'adaptive']),
-    'standard: a SlowDown lowers the rate of limits, for all requests alike. adaptive: the AWS SDK’s own limiter stands before the queue as well; after a few SlowDowns it holds the whole client back for many seconds, playlists too.',
+    'standard: a SlowDown lowers the rate of limits, for all requests alike. adaptive: the AWS SDK’s own limiter comes after that as well; a few SlowDowns, and it holds the whole client back for many seconds, playlists too.',
     'standard',
   ),
   deadline: optionWithDefault(

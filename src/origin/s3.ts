@@ -54,7 +54,7 @@ export interface S3OriginOptions {
     readonly requestsPerSecond: number | undefined
     readonly queueTimeoutMs: number
   }
-  /** `adaptive`: the SDK's own rate limiter stands before the queue. */
+  /** `adaptive`: the SDK's own rate limiter holds back what has come through the queue. */
   readonly mode: 'standard' | 'adaptive'
 }
 
@@ -128,20 +128,26 @@ class S3Origin implements Origin {
     const { priority, signal } = request
     const key = this.#options.keyPrefix + request.key
     if (this.#isClosed) throw new OriginError('aborted', `${this.name}: closed`)
-    const call: Call = { priority, signal, isSent: false, answer: undefined }
-    if (signal.aborted) throw this.#givenUp(call)
+    if (signal.aborted) throw this.#givenUp(signal, false)
     // No object can have such a name; an empty one would ask for the bucket itself.
     if (key === '' || Buffer.byteLength(key) > MAX_KEY_BYTES) return { status: 404, headers: {}, body: undefined }
 
+    // Before the SDK has any work with it: what is refused costs nothing, and what has waited is signed when it goes.
+    const permit = await this.#pool.acquire(priority, signal).catch((error: unknown) => {
+      throw signal.aborted ? this.#givenUp(signal, false, error) : error
+    })
+    const call: Call = { permit, signal, isSent: false, answer: undefined }
     try {
       // Without options: with any, even a signal, the SDK builds its middleware anew for every request.
       await untilAborted(this.#client.send(new GetObjectCommand(this.#input(key, request, call))), signal)
       return this.#answered(call, 'Unknown')
     } catch (error) {
-      if (signal.aborted) throw this.#givenUp(call, error)
+      if (signal.aborted) throw this.#givenUp(signal, call.isSent, error)
       if (error instanceof OriginError) throw error
       if (call.answer !== undefined) return this.#answered(call, codeAndName(error).name, error)
       throw this.#failed(error)
+    } finally {
+      if (!call.isSent) permit.release()
     }
   }
 
@@ -195,7 +201,7 @@ class S3Origin implements Origin {
     return new OriginError(kind, `${this.name}: ${cause instanceof Error ? cause.message : code}`, { cause })
   }
 
-  #givenUp({ signal, isSent }: Call, error?: unknown): OriginError {
+  #givenUp(signal: AbortSignal, isSent: boolean, error?: unknown): OriginError {
     if (signal.reason instanceof DeadlineError) {
       if (isSent) return signal.reason
       const message = `${this.name}: not sent before its time was over`

@@ -114,6 +114,21 @@ describe('the deadline', () => {
 })
 
 describe('the queue', () => {
+  test('comes before the signature: what has waited is signed when it goes', async () => {
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.UTC(2026, 0, 1, 12) })
+    onTestFinished(() => void vi.useRealTimers())
+    const { s3, origin, fetch } = await startOrigin({ pool: { maxSockets: 1 } })
+    s3.put('a', 'x')
+    const first = await fetch('a')
+    const second = fetch('a')
+    await vi.waitFor(() => expect(origin.usage()).toMatchObject({ queued: 1 }))
+    vi.setSystemTime(Date.UTC(2026, 0, 1, 12, 14))
+    await bytesOf(first)
+    await bytesOf(await second)
+
+    expect(s3.requests.map(({ headers }) => headers['x-amz-date'])).toEqual(['20260101T120000Z', '20260101T121400Z'])
+  })
+
   test('refuses after queueTimeout, and that is not tried again', async () => {
     const { s3, origin, clock, fetch } = await startOrigin({
       pool: { maxSockets: 1 },
@@ -219,9 +234,10 @@ test('the SDK’s own limiter, in mode adaptive, holds the next request back aft
   const next = failure(fetch('a', { signal: leaving.signal }), 'aborted')
   const isHeldBack = () => timers.mock.calls.some(([, delayMs]) => (delayMs ?? 0) > 300)
   while (!isHeldBack()) await settled()
-  expect(origin.usage()).toMatchObject({ inUse: 0, queued: 0 })
+  expect(s3.requests).toHaveLength(1)
   leaving.abort()
 
   await next
+  expect(origin.usage()).toMatchObject({ inUse: 0, queued: 0 })
   expect(s3.requests).toHaveLength(1)
 })
