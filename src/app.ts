@@ -18,7 +18,7 @@ import { contentTypeFor, defaultTtlMs } from './media/types.ts'
 import type { Logger } from './observe/log.ts'
 import { createLog } from './observe/log.ts'
 import { Throttle } from './observe/throttle.ts'
-import { composeS3Origin } from './origin/compose.ts'
+import { composeS3Origin, type ResilientDependencies } from './origin/compose.ts'
 import { failover } from './origin/failover.ts'
 import type { HedgeSettings } from './origin/hedging.ts'
 import type { Origin } from './origin/origin.ts'
@@ -32,6 +32,8 @@ export interface AppOptions {
   /** How long answers under way may take to finish once the program is told to end. */
   readonly graceMs?: number
   readonly clock?: Clock
+  /** Spreads the pauses before retries; at least 0, less than 1. */
+  readonly random?: () => number
   /** Where the log's lines go; standard output where absent. */
   readonly log?: { write(line: string): void }
 }
@@ -51,7 +53,10 @@ const FAILURE_LOG_MS = 1000
 export async function startApp(config: Config, options: AppOptions = {}): Promise<RunningApp> {
   const clock = options.clock ?? systemClock
   const log = createLog(config.log, options.log)
-  const origins = new Map(Object.entries(config.origins).map(([name, it]) => [name, makeOrigin(name, it, clock, log)]))
+  const dependencies = { clock, log, random: options.random ?? Math.random }
+  const origins = new Map(
+    Object.entries(config.origins).map(([name, it]) => [name, makeOrigin(name, it, dependencies)]),
+  )
   const store = new Store(config.cache.memory)
   const cache = new Cache({
     store,
@@ -102,7 +107,7 @@ const systemClock: Clock = {
 
 const discardRecord: AccessLog = () => undefined
 
-function makeOrigin(name: string, config: S3OriginConfig, clock: Clock, log: Logger): Origin {
+function makeOrigin(name: string, config: S3OriginConfig, dependencies: ResilientDependencies): Origin {
   const { pool, limits, retry, breaker, hedge, credentials } = config
   return composeS3Origin(
     name,
@@ -134,7 +139,7 @@ function makeOrigin(name: string, config: S3OriginConfig, clock: Clock, log: Log
       },
       hedge: hedge && hedgeOf(hedge),
     },
-    { clock, log, random: Math.random },
+    dependencies,
   )
 }
 
