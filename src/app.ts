@@ -18,8 +18,10 @@ import { contentTypeFor, defaultTtlMs } from './media/types.ts'
 import type { Logger } from './observe/log.ts'
 import { createLog } from './observe/log.ts'
 import { Throttle } from './observe/throttle.ts'
+import { composeS3Origin, type ResilientDependencies } from './origin/compose.ts'
+import { failover } from './origin/failover.ts'
+import type { HedgeSettings } from './origin/hedging.ts'
 import type { Origin } from './origin/origin.ts'
-import { createS3Origin } from './origin/s3.ts'
 import type { AccessLog } from './server/exchange.ts'
 import { createHandler } from './server/handler.ts'
 import type { Route } from './server/router.ts'
@@ -32,6 +34,8 @@ export interface AppOptions {
   /** How long a client may take no byte of an answer that waits for it. */
   readonly clientStallMs?: number
   readonly clock?: Clock
+  /** Spreads the pauses before retries; at least 0, less than 1. */
+  readonly random?: () => number
   /** Where the log's lines go; standard output where absent. */
   readonly log?: { write(line: string): void }
 }
@@ -53,7 +57,10 @@ const FAILURE_LOG_MS = 1000
 export async function startApp(config: Config, options: AppOptions = {}): Promise<RunningApp> {
   const clock = options.clock ?? systemClock
   const log = createLog(config.log, options.log)
-  const origins = new Map(Object.entries(config.origins).map(([name, it]) => [name, makeOrigin(name, it, clock, log)]))
+  const dependencies = { clock, log, random: options.random ?? Math.random }
+  const origins = new Map(
+    Object.entries(config.origins).map(([name, it]) => [name, makeOrigin(name, it, dependencies)]),
+  )
   const store = new Store(config.cache.memory)
   const cache = new Cache({
     store,
@@ -65,7 +72,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   })
   const onFault = (error: unknown) => log.error({ err: error }, 'a fault of this program')
   const handler = createHandler({
-    routes: config.routes.map((route) => makeRoute(route, origins)),
+    routes: config.routes.map((route) => makeRoute(route, originOf(route, origins, clock, log))),
     cache,
     clock,
     accessLog: config.log.access ? (record) => log.info(record, 'request') : discardRecord,
@@ -106,9 +113,9 @@ const systemClock: Clock = {
 
 const discardRecord: AccessLog = () => undefined
 
-function makeOrigin(name: string, config: S3OriginConfig, clock: Clock, log: Logger): Origin {
-  const { pool, credentials } = config
-  return createS3Origin(
+function makeOrigin(name: string, config: S3OriginConfig, dependencies: ResilientDependencies): Origin {
+  const { pool, limits, retry, breaker, hedge, credentials } = config
+  return composeS3Origin(
     name,
     {
       endpoint: config.endpoint,
@@ -127,10 +134,36 @@ function makeOrigin(name: string, config: S3OriginConfig, clock: Clock, log: Log
         acquisitionWarningMs: pool.acquisitionWarning,
         maxQueued: pool.maxQueued,
       },
-      retry: config.retry,
+      limits: { requestsPerSecond: limits.requestsPerSecond, queueTimeoutMs: limits.queueTimeout },
+      mode: retry.mode,
+      retry: { maxAttempts: retry.maxAttempts, deadlineMs: retry.deadline },
+      breaker: {
+        errorRate: breaker.errorRate,
+        minRequests: breaker.minRequests,
+        windowMs: breaker.window,
+        openForMs: breaker.openFor,
+      },
+      hedge: hedge && hedgeOf(hedge),
     },
-    { clock, log },
+    dependencies,
   )
+}
+
+function hedgeOf(config: NonNullable<S3OriginConfig['hedge']>): HedgeSettings {
+  const trigger = 'percentile' in config ? { percentile: config.percentile } : { afterMs: config.after }
+  return { trigger, maxShare: config.maxShare }
+}
+
+/** What a route asks: one origin, or several in order. */
+function originOf(route: RouteConfig, origins: ReadonlyMap<string, Origin>, clock: Clock, log: Logger): Origin {
+  const [first, ...others] = route.origin.map((name) => {
+    const origin = origins.get(name)
+    if (origin === undefined) throw new Error(`route ${route.match} names no origin that exists: ${name}`)
+    return origin
+  })
+  if (first === undefined) throw new Error(`route ${route.match} names no origin`)
+  if (others.length === 0) return first
+  return failover(first, others, { onNotFound: route.failoverOnNotFound, clock, log })
 }
 
 function listenOf({ address, highWaterMark }: ListenConfig): Listen {
@@ -139,9 +172,7 @@ function listenOf({ address, highWaterMark }: ListenConfig): Listen {
   return { ...parsed, highWaterMarkBytes: highWaterMark }
 }
 
-function makeRoute(config: RouteConfig, origins: ReadonlyMap<string, Origin>): Route {
-  const origin = origins.get(config.origin)
-  if (origin === undefined) throw new Error(`route ${config.match} names no origin that exists: ${config.origin}`)
+function makeRoute(config: RouteConfig, origin: Origin): Route {
   const negativeTtlMs = new Map(Object.entries(config.negativeTtl).map(([status, ms]) => [Number(status), ms]))
   const rulesFor = (objectKey: string): CacheRules => ({
     ttlMs: config.ttl,

@@ -18,7 +18,7 @@
 import { setImmediate } from 'node:timers/promises'
 import { asOriginError, OriginError } from '../errors.ts'
 import type { OriginBody, OriginPriority } from '../origin/origin.ts'
-import { allocateBody } from './buffered-body.ts'
+import { allocateBody, type BufferedBody } from './buffered-body.ts'
 import type { ResumingBody } from './resume.ts'
 import type { Need, Reservation } from './store.ts'
 

@@ -30,6 +30,23 @@ export function wholeNumber(min: number): Kind<number> {
   }
 }
 
+/** A number above `above` and up to `max`, fractions too. */
+export function numberUpTo(above: number, max: number): Kind<number> {
+  const fault = `expected a number above ${above} and up to ${max}`
+  return {
+    read: (value) => {
+      const number = typeof value === 'string' && /^[0-9]{1,9}(\.[0-9]{1,9})?$/.test(value) ? Number(value) : value
+      return typeof number === 'number' && number > above && number <= max ? { value: number } : { fault }
+    },
+    jsonSchema: {
+      anyOf: [
+        { type: 'number', exclusiveMinimum: above, maximum: max },
+        { type: 'string', pattern: `^[0-9]+(\\.[0-9]+)?$|${HOLDS_VARIABLE}` },
+      ],
+    },
+  }
+}
+
 /** true or false. */
 export const flag: Kind<boolean> = {
   read: (value) => {

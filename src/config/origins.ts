@@ -1,89 +1,14 @@
 /**
- * Origins in the file: where they are, how to sign for them, and how many connections they get.
+ * Origins in the file: where they are, how to sign for them, and how much they are asked for.
  *
- * The defaults of a pool live here and nowhere else.
+ * Where the options of one section meet those of another, here is where they are checked.
  */
 
 import * as z from 'zod'
-import { filledText, flag, oneOf, text, textThat, timerLength, wholeNumber } from './kinds.ts'
+import { filledText, flag, text, textThat } from './kinds.ts'
 import type { Reading } from './option.ts'
-import {
-  EVEN_IF_WRONG,
-  notSupportedYet,
-  option,
-  optionWithDefault,
-  planned,
-  refused,
-  section,
-  table,
-} from './option.ts'
-
-const DEFAULT_MAX_FREE_SOCKETS = 50
-
-const pool = section({
-  maxSockets: optionWithDefault(
-    wholeNumber(1),
-    'Connections to the origin at most, used and free ones together. Requests beyond that wait in a queue.',
-    200,
-  ),
-  maxFreeSockets: option(
-    wholeNumber(0),
-    `Idle connections kept open for later requests at most. Default: ${DEFAULT_MAX_FREE_SOCKETS}, or maxSockets where that is less.`,
-  )
-    .optional()
-    .meta({ default: DEFAULT_MAX_FREE_SOCKETS }),
-  connectTimeout: optionWithDefault(
-    timerLength,
-    'How long connecting may take, TLS included; waiting in the queue does not count.',
-    '5s',
-  ),
-  responseTimeout: optionWithDefault(
-    timerLength,
-    'How long the response headers may take once the request is sent.',
-    '30s',
-  ),
-  idleTimeout: optionWithDefault(
-    timerLength,
-    'How long a connection may be idle before it is closed. Ceph, which Spaces runs on, closes its side after 65s: stay below.',
-    '30s',
-  ),
-  stallTimeout: optionWithDefault(
-    timerLength,
-    'How long the next byte of a body may take. A reader that pauses is no stall.',
-    '15s',
-  ),
-  acquisitionWarning: optionWithDefault(
-    timerLength,
-    'How long a request may queue for a connection before a warning with the counts of the pool is logged.',
-    '1s',
-  ),
-  maxQueued: optionWithDefault(
-    wholeNumber(0),
-    'Requests that may wait for a connection; the next one is answered 503 with Retry-After at once.',
-    2000,
-  ),
-})
-  .superRefine(({ maxSockets, maxFreeSockets }, context) => {
-    if (typeof maxSockets !== 'number' || typeof maxFreeSockets !== 'number' || maxFreeSockets <= maxSockets) return
-    context.addIssue({ code: 'custom', path: ['maxFreeSockets'], message: 'expected no more than maxSockets' })
-  }, EVEN_IF_WRONG)
-  .transform((written) => ({
-    ...written,
-    maxFreeSockets: written.maxFreeSockets ?? Math.min(DEFAULT_MAX_FREE_SOCKETS, written.maxSockets),
-  }))
-  .prefault({})
-  .meta({ description: 'Connections to this origin.' })
-
-const retry = section({
-  maxAttempts: optionWithDefault(wholeNumber(1), 'Attempts at one request, the first one included.', 5),
-  mode: optionWithDefault(
-    oneOf(['standard', 'adaptive']),
-    'standard backs off request by request; adaptive also slows the whole client down after the origin said SlowDown.',
-    'standard',
-  ),
-})
-  .prefault({})
-  .meta({ description: 'What happens when the origin fails before its response headers.' })
+import { EVEN_IF_WRONG, option, optionWithDefault, planned, refused, section, table } from './option.ts'
+import { breaker, hedge, limits, limitsFor, pool, retry } from './origin-rules.ts'
 
 const credentials = section({
   accessKeyId: option(filledText, 'The public half of the access key.').optional(),
@@ -116,12 +41,6 @@ const credentials = section({
       'Keys to sign requests with, or { anonymous: true }. Absent: the chain of the AWS SDK (environment, profile, instance role).',
   })
 
-const limits = notSupportedYet(
-  section({
-    requestsPerSecond: option(wholeNumber(1), 'Requests per second sent to the origin at most.').optional(),
-  }).meta({ description: 'How much the origin is asked for at most.' }),
-)
-
 const s3Origin = section({
   type: z.literal('s3').meta({ description: 'An S3-compatible object store.' }),
   endpoint: option(
@@ -140,7 +59,14 @@ const s3Origin = section({
   pool,
   retry,
   limits,
+  breaker,
+  hedge,
 })
+  .superRefine(({ retry, hedge }, context) => {
+    if (typeof retry?.deadline !== 'number' || typeof hedge?.after !== 'number' || hedge.after < retry.deadline) return
+    context.addIssue({ code: 'custom', path: ['hedge', 'after'], message: 'expected less than retry.deadline' })
+  }, EVEN_IF_WRONG)
+  .transform((written) => ({ ...written, limits: { ...limitsFor(written.endpoint), ...written.limits } }))
 
 const httpOrigin = section({
   type: z.literal('http').meta({ description: 'Any HTTP server.' }),

@@ -8,7 +8,7 @@ import * as z from 'zod'
 import { isFieldValue, isHopByHop } from '../http/headers.ts'
 import { compilePattern } from '../http/pattern.ts'
 import { isToken } from '../http/syntax.ts'
-import { filledText, textThat, time } from './kinds.ts'
+import { filledText, flag, textThat, time } from './kinds.ts'
 import type { Kind, Reading } from './option.ts'
 import { EVEN_IF_WRONG, list, notSupportedYet, option, optionWithDefault, section, table } from './option.ts'
 
@@ -24,20 +24,21 @@ const OWN_FIELDS = [
   'last-modified',
 ]
 
-/** One name. A list of them is a later version's failover. */
-const originName: Kind<string> = {
+const NO_ORIGIN = 'expected the name of an origin'
+
+/** One name, or several in order; always a list in the end. */
+const originNames: Kind<readonly string[]> = {
   read: (value) => {
-    if (Array.isArray(value)) return { fault: 'a list of origins is not supported yet' }
-    return typeof value === 'string' && value !== '' ? { value } : { fault: 'expected the name of an origin' }
+    const names = Array.isArray(value) ? value : [value]
+    if (names.length === 0) return { fault: `${NO_ORIGIN}, or of several` }
+    if (!names.every((name) => typeof name === 'string' && name !== '')) return { fault: NO_ORIGIN }
+    if (new Set(names).size < names.length) return { fault: 'names an origin twice' }
+    return { value: names }
   },
   jsonSchema: {
     anyOf: [
       { type: 'string', minLength: 1 },
-      {
-        type: 'array',
-        items: { type: 'string' },
-        description: 'Not supported yet. Origins to try in turn.',
-      },
+      { type: 'array', items: { type: 'string', minLength: 1 }, minItems: 1, uniqueItems: true },
     ],
   },
 }
@@ -83,7 +84,14 @@ const route = section({
     textThat(readPattern, { examples: ['/live/**/*.m3u8', '/vod/**', '/**'], pattern: '^/|\\$\\{' }),
     'Paths the route is for: * stands for anything inside one segment, ** for anything across segments, {a,b} for one of several. The first route that matches wins.',
   ),
-  origin: option(originName, 'Name of the origin that has the objects.').optional(),
+  origin: option(
+    originNames,
+    'Name of the origin that has the objects; or a list of names: the next one is asked when one cannot be reached, takes longer than its retry.deadline, answers 5xx or is overloaded, its circuit open included. Answers are cached under the name of the first.',
+  ).optional(),
+  failoverOnNotFound: option(
+    flag,
+    'true: the next origin of a list is asked for what one answers 404 to as well. Default: false.',
+  ).optional(),
   stripPrefix: optionWithDefault(
     textThat(readPrefix, { pattern: '^$|^/|\\$\\{' }),
     'Taken off the front of the path before it becomes the object key, such as /media.',
@@ -117,13 +125,22 @@ const route = section({
     option(filledText, 'Address of a server that gets the requests as they are; nothing is cached.'),
   ),
 })
+  .superRefine(({ origin, failoverOnNotFound }, context) => {
+    if (failoverOnNotFound !== true || !Array.isArray(origin) || origin.length > 1) return
+    const message = 'has no meaning with one origin'
+    context.addIssue({ code: 'custom', path: ['failoverOnNotFound'], message })
+  }, EVEN_IF_WRONG)
   .superRefine((written, context) => {
     // A route that passes through needs no origin, and asking for one would lead the wrong way.
     if (written.origin !== undefined || 'passthrough' in written) return
-    context.addIssue({ code: 'custom', path: ['origin'], message: 'expected the name of an origin' })
+    context.addIssue({ code: 'custom', path: ['origin'], message: NO_ORIGIN })
   }, EVEN_IF_WRONG)
   // The check above, or the refusal of passthrough, has ended every case without an origin.
-  .transform(({ origin, ...rules }) => ({ ...rules, origin: origin ?? '' }))
+  .transform(({ origin, failoverOnNotFound, ...rules }) => ({
+    ...rules,
+    origin: origin ?? [],
+    failoverOnNotFound: failoverOnNotFound ?? false,
+  }))
   .meta({
     description: 'A path pattern with its origin and its rules.',
     // Origin is optional above only to spare a route that passes through a second complaint.

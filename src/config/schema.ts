@@ -18,6 +18,7 @@ import {
   section,
 } from './option.ts'
 import { origins } from './origins.ts'
+import { quoted } from './path.ts'
 import { routes } from './routes.ts'
 import { formatSize } from './units.ts'
 
@@ -113,9 +114,15 @@ export const configSchema = section({ listen, admin, cache, log, origins, routes
     const known = isMapping(written.origins) ? Object.keys(written.origins) : undefined
     if (known === undefined || known.length === 0 || !Array.isArray(written.routes)) return
     for (const [index, route] of written.routes.entries()) {
-      const origin = isMapping(route) ? route['origin'] : undefined
-      if (typeof origin !== 'string' || origin === '' || known.includes(origin)) continue
-      const message = `expected the name of an origin (${known.join(', ')})`
+      const names: unknown = isMapping(route) ? route['origin'] : undefined
+      if (!Array.isArray(names)) continue
+      const unknown = names.find((name) => !known.includes(name))
+      if (unknown === undefined) continue
+      const list = known.join(', ')
+      const message =
+        names.length === 1
+          ? `expected the name of an origin (${list})`
+          : `names ${quoted(String(unknown))}, which is no origin (${list})`
       context.addIssue({ code: 'custom', path: ['routes', index, 'origin'], message })
     }
   }, EVEN_IF_WRONG)

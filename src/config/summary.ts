@@ -1,6 +1,6 @@
 /** What a good configuration says, in the few lines that `check` prints. Holds no secrets. */
 
-import type { Config, RouteConfig } from './schema.ts'
+import type { Config, RouteConfig, S3OriginConfig } from './schema.ts'
 import { formatSize, formatTime } from './units.ts'
 
 /** Listeners, origins and routes, the routes in the order in which they are tried. */
@@ -9,11 +9,16 @@ export function summarise({ listen, cache, origins, routes }: Config): string {
     ...listen.map(({ address }) => `listen  ${address}`),
     `cache   ${formatSize(cache.memory)}, objects up to ${formatSize(cache.maxObject)}`,
     ...Object.entries(origins).map(
-      ([name, { type, endpoint, pool }]) => `origin  ${name}: ${type} at ${endpoint}, ${pool.maxSockets} sockets`,
+      ([name, { type, endpoint, pool, limits }]) =>
+        `origin  ${name}: ${type} at ${endpoint}, ${pool.maxSockets} sockets${rateOf(limits)}`,
     ),
-    ...routes.map((route) => `route   ${route.match} → ${route.origin}${ttlOf(route)}`),
+    ...routes.map((route) => `route   ${route.match} → ${route.origin.join(', then ')}${ttlOf(route)}`),
   ]
   return lines.map((line) => `  ${line}\n`).join('')
+}
+
+function rateOf({ requestsPerSecond }: S3OriginConfig['limits']): string {
+  return requestsPerSecond === undefined ? '' : `, ${requestsPerSecond} requests a second`
 }
 
 function ttlOf({ ttl }: RouteConfig): string {

@@ -1,9 +1,9 @@
 /**
- * Every attempt at the origin, retries of the client's own included, through one gate: no permit, no request.
+ * Every request to the origin through one gate: no permit, no request; and what came of it is told at the same gate.
  *
- * Invariant: an attempt holds its permit until its response's body is closed, or until it has failed; and of a call's
- * attempts only the last can have an open body. The bodies of error answers are read here, bounded in bytes and time,
- * so that no answer outside 2xx ever holds a socket.
+ * Invariant: from the moment a request is sent its permit is held until its response's body is closed, or until it has
+ * failed; before that moment the permit is the caller's. The bodies of error answers are read here, bounded in bytes
+ * and time, so that no answer outside 2xx ever holds a socket.
  *
  * It stands between an S3 client and the handler that does the sending, and knows both only by their shape.
  */
@@ -13,10 +13,14 @@ import { OriginError } from '../errors.ts'
 import { StreamBody } from './body.ts'
 import type { ConnectionPool, Permit } from './pool.ts'
 
-/** One `fetch`, however many attempts the client makes of it. */
+/** One `fetch`. */
 export interface Call {
+  /** To be given back by the caller as long as nothing is sent. */
+  readonly permit: Permit
   readonly signal: AbortSignal
-  /** What the last attempt brought, before any client took it apart; absent while there is none. */
+  /** Whether the request is under way, and the permit with it. */
+  isSent: boolean
+  /** What the request brought, before any client took it apart; absent while there is none. */
   answer: Answer | undefined
 }
 
@@ -64,25 +68,28 @@ export class GatedHandler<Request extends object, Response extends AttemptRespon
     this.#options = options
   }
 
-  /** Says which call a request belongs to. Comes before `handle`, for every attempt. */
+  /** Says which call a request belongs to. Comes before `handle`. */
   belongs(request: Request, call: Call): void {
     this.#calls.set(request, call)
   }
 
-  /** @throws {OriginError} when there is no permit to be had; whatever the sender throws */
+  /** @throws {OriginError} `aborted` when nobody wants the answer any more; whatever the sender throws */
   async handle(request: Request): Promise<{ response: Response }> {
     const call = this.#calls.get(request)
     if (call === undefined) throw new Error('a request that no fetch asked for')
-    call.answer?.body?.destroy()
-    call.answer = undefined
-    const permit = await this.#options.pool.acquire(call.signal)
+    if (call.isSent) throw new Error('a request that was sent before')
+    const { name, pool } = this.#options
+    const { permit, signal } = call
+    if (signal.aborted) throw new OriginError('aborted', `${name}: given up before it was sent`)
+    call.isSent = true
     try {
-      const { response } = await this.#sender.handle(request, { abortSignal: call.signal })
+      const { response } = await this.#sender.handle(request, { abortSignal: signal })
       const { statusCode, headers } = response
+      pool.answered(statusCode)
       const isSuccess = statusCode >= 200 && statusCode < 300
       // A 304 may announce the length of what it does not send (RFC 9110 §8.6).
       const contentLength = isSuccess ? announcedLength(headers) : undefined
-      const body = this.#takeBody(response.body, contentLength, call.signal, permit)
+      const body = this.#takeBody(response.body, contentLength, signal, permit)
       if (!isSuccess) response.body = await this.#readErrorBody(body)
       else response.headers = Object.fromEntries(Object.entries(headers).filter(isForClient))
       call.answer = { status: statusCode, headers, body: isSuccess ? body : undefined }

@@ -74,6 +74,9 @@ export interface Origin {
   close(): Promise<void>
 }
 
+/** Only the asking: what retries, hedging and the circuit breaker take and give back. */
+export type Fetch = Origin['fetch']
+
 /** Where an origin reports what an operator should know. Messages name the origin; fields carry no secrets. */
 export interface OriginLog {
   warn(fields: Readonly<Record<string, unknown>>, message: string): void

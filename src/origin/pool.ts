@@ -1,17 +1,24 @@
 /**
- * How many requests an origin gets at once: permits, handed out first come, first served.
+ * The one queue in front of an origin: who is asked for next, how many at once, and how fast.
  *
- * Invariant: `inUse` never exceeds `maxSockets`, and nobody waits while a permit is free. A permit that was handed out
- * comes back exactly once, whoever releases it how often. It knows nothing of sockets or HTTP: who holds a permit may
- * open one socket.
+ * A request leaves when a permit is free and the rate allows it. Those that wait are served by class (playlists, then
+ * segments, read-ahead, refresh), within a class first come, first served.
+ *
+ * Invariant: `inUse` never exceeds `maxSockets`, and nobody waits while a permit is free and the rate allows more. A
+ * permit that was handed out comes back exactly once, whoever releases it how often. Whoever waits is served, leaves by
+ * its signal, or is refused: after `queueTimeoutMs`, or pushed out of a full queue by somebody of a higher class. It
+ * knows nothing of sockets or HTTP: who holds a permit may open one socket.
  */
 import type { Clock } from '../clock.ts'
 import { OriginError } from '../errors.ts'
-import type { OriginLog } from './origin.ts'
+import { NotSentError } from './failure.ts'
+import type { OriginLog, OriginPriority } from './origin.ts'
+import type { RateLimiter } from './rate-limiter.ts'
+import { type Place, WaitingLine } from './waiting-line.ts'
 
 /** The right to one socket. */
 export interface Permit {
-  /** Gives it back; the longest waiting request has it next. Any further call does nothing. */
+  /** Gives it back. Any further call does nothing. */
   release(): void
 }
 
@@ -19,10 +26,13 @@ export interface ConnectionPoolOptions {
   /** The origin's name, for messages. */
   readonly name: string
   readonly maxSockets: number
-  /** Requests that may wait for a permit; one more is refused at once. 0: nobody waits. */
+  /** Requests that may wait; one more is refused at once. 0: nobody waits. */
   readonly maxQueued: number
+  /** A request that has waited this long is refused. */
+  readonly queueTimeoutMs: number
   /** A request that has waited this long is a warning in the log. */
   readonly acquisitionWarningMs: number
+  readonly rate: RateLimiter
   readonly clock: Clock
   readonly log: OriginLog
 }
@@ -30,22 +40,35 @@ export interface ConnectionPoolOptions {
 /** The warning comes at most once in this time, however many wait. */
 const WARNING_INTERVAL_MS = 15_000
 
+/** Whole seconds after which those who were refused may come again. */
+const RETRY_AFTER_SECONDS = 1
+
+const TOO_MANY_REQUESTS = 429
+const SERVICE_UNAVAILABLE = 503
+
 interface Waiter {
-  readonly queuedAt: number
-  readonly admit: () => void
+  readonly queuedAtMs: number
+  admit(): void
+  refuse(error: OriginError): void
 }
 
 export class ConnectionPool {
   readonly #options: ConnectionPoolOptions
-  /** In the order they came; a Set, so that one that gives up leaves from the middle without a search. */
-  readonly #queue = new Set<Waiter>()
+  /** Highest class first. */
+  readonly #lines: readonly WaitingLine<Waiter>[]
+  readonly #lineOf: Readonly<Record<OriginPriority, WaitingLine<Waiter>>>
   readonly #idleWaiters: (() => void)[] = []
   #inUse = 0
   #isWatching = false
-  #lastWarningAt = Number.NEGATIVE_INFINITY
+  #isPacing = false
+  #lastWarningAtMs = Number.NEGATIVE_INFINITY
 
   constructor(options: ConnectionPoolOptions) {
     this.#options = options
+    const line = () => new WaitingLine<Waiter>()
+    this.#lineOf = { playlist: line(), segment: line(), 'read-ahead': line(), refresh: line() }
+    const { playlist, segment, 'read-ahead': readAhead, refresh } = this.#lineOf
+    this.#lines = [playlist, segment, readAhead, refresh]
   }
 
   get inUse(): number {
@@ -53,42 +76,32 @@ export class ConnectionPool {
   }
 
   get queued(): number {
-    return this.#queue.size
+    return this.#lines.reduce((total, line) => total + line.size, 0)
   }
 
   /**
-   * Waits for a permit, as long as it takes.
+   * Waits for a permit and for the rate.
    *
-   * @throws {OriginError} `overloaded` at once when the queue is full, `aborted` as soon as the signal says so
+   * @throws {OriginError} `overloaded` when the queue is full, or after `queueTimeoutMs` in it (a {@link NotSentError}
+   * each time); `aborted` as soon as the signal says so
    */
-  acquire(signal: AbortSignal): Promise<Permit> {
-    const { name, maxSockets, maxQueued } = this.#options
+  acquire(priority: OriginPriority, signal: AbortSignal): Promise<Permit> {
+    const { name, maxSockets, rate, clock } = this.#options
     if (signal.aborted) return Promise.reject(abortedInQueue(name))
-    if (this.#inUse < maxSockets) {
+    const queued = this.queued
+    if (queued === 0 && this.#inUse < maxSockets && rate.take(clock.now()) === 0) {
       this.#inUse += 1
       return Promise.resolve(this.#permit())
     }
-    if (this.#queue.size >= maxQueued) {
-      const message = `${name}: ${this.#inUse} requests in progress and ${this.#queue.size} queued`
-      return Promise.reject(new OriginError('overloaded', message, { retryAfterSeconds: 1 }))
-    }
-    return new Promise((resolve, reject) => {
-      const giveUp = () => {
-        this.#queue.delete(waiter)
-        reject(abortedInQueue(name))
-        this.#announceIdle()
-      }
-      const waiter: Waiter = {
-        queuedAt: this.#options.clock.now(),
-        admit: () => {
-          signal.removeEventListener('abort', giveUp)
-          resolve(this.#permit())
-        },
-      }
-      signal.addEventListener('abort', giveUp, { once: true })
-      this.#queue.add(waiter)
-      if (!this.#isWatching) this.#watch(this.#options.acquisitionWarningMs)
-    })
+    const line = this.#lineOf[priority]
+    if (queued >= this.#options.maxQueued && !this.#pushOut(line)) return Promise.reject(this.#full())
+    return this.#wait(line, signal)
+  }
+
+  /** What came of a request that had a permit: the rate learns from it. */
+  answered(status: number): void {
+    const isRefusal = status === SERVICE_UNAVAILABLE || status === TOO_MANY_REQUESTS
+    this.#options.rate.answered(isRefusal, this.#options.clock.now())
   }
 
   /** Resolves when every permit is back and nobody waits for one. */
@@ -99,60 +112,139 @@ export class ConnectionPool {
     })
   }
 
+  #wait(line: WaitingLine<Waiter>, signal: AbortSignal): Promise<Permit> {
+    return new Promise((resolve, reject) => {
+      const giveUp = () => {
+        line.leave(place)
+        reject(abortedInQueue(this.#options.name))
+        this.#announceIdle()
+      }
+      const place: Place<Waiter> = line.join({
+        queuedAtMs: this.#options.clock.now(),
+        admit: () => {
+          signal.removeEventListener('abort', giveUp)
+          resolve(this.#permit())
+        },
+        refuse: (error) => {
+          signal.removeEventListener('abort', giveUp)
+          reject(error)
+        },
+      })
+      signal.addEventListener('abort', giveUp, { once: true })
+      this.#serve()
+      if (!this.#isWatching) this.#watch()
+    })
+  }
+
   #permit(): Permit {
     let isHeld = true
     return {
       release: () => {
         if (!isHeld) return
         isHeld = false
-        this.#handOn()
+        this.#inUse -= 1
+        this.#serve()
+        this.#announceIdle()
       },
     }
   }
 
-  #handOn(): void {
-    const [next] = this.#queue
-    if (next === undefined) {
-      this.#inUse -= 1
-      this.#announceIdle()
-      return
+  /** Lets as many go as may go now. */
+  #serve(): void {
+    const { maxSockets, rate, clock } = this.#options
+    while (this.#inUse < maxSockets) {
+      const line = this.#lines.find(({ size }) => size > 0)
+      if (line === undefined) return
+      const waitMs = rate.take(clock.now())
+      if (waitMs > 0) {
+        this.#pace(waitMs)
+        return
+      }
+      this.#inUse += 1
+      line.shift()?.admit()
     }
-    this.#queue.delete(next)
-    next.admit()
+  }
+
+  /** One timer for the whole queue; a rate that changes meanwhile is seen when it fires. */
+  #pace(waitMs: number): void {
+    if (this.#isPacing) return
+    this.#isPacing = true
+    this.#options.clock.after(waitMs, () => {
+      this.#isPacing = false
+      this.#serve()
+    })
+  }
+
+  /** Makes room for one of `line`, at the cost of whoever came last to the lowest class below it. */
+  #pushOut(line: WaitingLine<Waiter>): boolean {
+    const lowest = this.#lines.findLast(({ size }) => size > 0)
+    if (lowest === undefined || this.#lines.indexOf(lowest) <= this.#lines.indexOf(line)) return false
+    lowest.pop()?.refuse(this.#full())
+    return true
+  }
+
+  #full(): OriginError {
+    const message = `${this.#options.name}: ${this.#inUse} requests in progress and ${this.queued} queued`
+    return new NotSentError('overloaded', message, { retryAfterSeconds: RETRY_AFTER_SECONDS })
   }
 
   #announceIdle(): void {
-    if (this.#inUse > 0 || this.#queue.size > 0) return
+    if (this.#inUse > 0 || this.queued > 0) return
     for (const resolve of this.#idleWaiters.splice(0)) resolve()
   }
 
-  /** One timer for the whole queue: it looks at whoever has waited longest. */
-  #watch(delayMs: number): void {
-    this.#isWatching = true
-    this.#options.clock.after(delayMs, () => {
-      const [oldest] = this.#queue
-      if (oldest === undefined) {
-        this.#isWatching = false
-        return
-      }
-      const { name, clock, log, acquisitionWarningMs, maxSockets } = this.#options
-      const now = clock.now()
-      const dueAt = Math.max(oldest.queuedAt + acquisitionWarningMs, this.#lastWarningAt + WARNING_INTERVAL_MS)
-      if (now < dueAt) {
-        this.#watch(dueAt - now)
-        return
-      }
-      this.#lastWarningAt = now
-      log.warn(
-        { origin: name, inUse: this.#inUse, queued: this.#queue.size, maxSockets, waitedMs: now - oldest.queuedAt },
-        `${name}: requests wait for a socket; raise pool.maxSockets or send less`,
-      )
-      this.#watch(WARNING_INTERVAL_MS)
+  /** One timer for the whole queue: it looks at whoever has waited longest in each class. */
+  #watch(): void {
+    const oldestMs = this.#oldestMs()
+    this.#isWatching = oldestMs !== undefined
+    if (oldestMs === undefined) return
+    const { clock, queueTimeoutMs } = this.#options
+    const dueAtMs = Math.min(oldestMs + queueTimeoutMs, this.#warningDueAtMs(oldestMs))
+    clock.after(Math.max(0, dueAtMs - clock.now()), () => {
+      this.#warn()
+      this.#refuseLate()
+      this.#watch()
     })
+  }
+
+  #oldestMs(): number | undefined {
+    const times = this.#lines.flatMap(({ first }) => first?.queuedAtMs ?? [])
+    return times.length === 0 ? undefined : Math.min(...times)
+  }
+
+  #warningDueAtMs(oldestMs: number): number {
+    return Math.max(oldestMs + this.#options.acquisitionWarningMs, this.#lastWarningAtMs + WARNING_INTERVAL_MS)
+  }
+
+  #refuseLate(): void {
+    const { name, clock, queueTimeoutMs } = this.#options
+    const lateMs = clock.now() - queueTimeoutMs
+    for (const line of this.#lines) {
+      while (line.first !== undefined && line.first.queuedAtMs <= lateMs) {
+        const message = `${name}: not sent within ${queueTimeoutMs} ms in the queue`
+        line.shift()?.refuse(new NotSentError('overloaded', message, { retryAfterSeconds: RETRY_AFTER_SECONDS }))
+      }
+    }
+    this.#announceIdle()
+  }
+
+  #warn(): void {
+    const { name, clock, log, maxSockets, rate } = this.#options
+    const now = clock.now()
+    const oldestMs = this.#oldestMs()
+    if (oldestMs === undefined || now < this.#warningDueAtMs(oldestMs)) return
+    this.#lastWarningAtMs = now
+    const counts = { origin: name, inUse: this.#inUse, queued: this.queued, maxSockets, waitedMs: now - oldestMs }
+    if (this.#inUse >= maxSockets) {
+      log.warn(counts, `${name}: requests wait for a socket; raise pool.maxSockets or send less`)
+      return
+    }
+    const requestsPerSecond = Math.round(rate.allowedPerSecond(now))
+    log.warn({ ...counts, requestsPerSecond }, `${name}: requests wait because no more are sent a second`)
   }
 }
 
-/** Without the signal's reason as its cause: a retry strategy that looks there would take a timeout for worth a retry. */
+/** Without the signal's reason as its cause: it is about the client, and this error is about the queue. */
 function abortedInQueue(name: string): OriginError {
   return new OriginError('aborted', `${name}: given up before a socket was free`)
 }

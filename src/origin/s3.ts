@@ -2,8 +2,8 @@
  * An S3-compatible store as an Origin, on the AWS SDK; the only file that knows the SDK.
  *
  * Invariant: a fetch ends with an answer or an OriginError as soon as its signal aborts, whatever the SDK is doing, and
- * no body the SDK ever received stays open without a reader. The SDK signs, retries and understands error codes;
- * permits, sockets, timeouts, headers and bodies are ours.
+ * no body the SDK ever received stays open without a reader. The SDK signs and understands error codes, and makes one
+ * attempt; permits, pace, sockets, timeouts, headers and bodies are ours, and so is every attempt after the first.
  */
 import { GetObjectCommand, type GetObjectCommandInput, S3Client, type S3ClientConfig } from '@aws-sdk/client-s3'
 import { NodeHttpHandler } from '@smithy/node-http-handler'
@@ -11,9 +11,11 @@ import type { Clock } from '../clock.ts'
 import { OriginError } from '../errors.ts'
 import { parseHttpDate } from '../http/date.ts'
 import { type Agents, createAgents } from './agents.ts'
+import { AnswerError, DeadlineError, NotSentError } from './failure.ts'
 import { type Call, GatedHandler } from './gated-handler.ts'
 import type { Origin, OriginLog, OriginRequest, OriginResponse, PoolUsage } from './origin.ts'
 import { ConnectionPool } from './pool.ts'
+import { RateLimiter } from './rate-limiter.ts'
 import { classifyFailure, classifyStatus, codeAndName, objectHeaders, retryAfterSeconds } from './s3-outcome.ts'
 
 export interface S3Credentials {
@@ -47,7 +49,13 @@ export interface S3OriginOptions {
     readonly acquisitionWarningMs: number
     readonly maxQueued: number
   }
-  readonly retry: { readonly maxAttempts: number; readonly mode: 'standard' | 'adaptive' }
+  readonly limits: {
+    /** Undefined: as fast as the origin takes it. */
+    readonly requestsPerSecond: number | undefined
+    readonly queueTimeoutMs: number
+  }
+  /** `adaptive`: the SDK's own rate limiter holds back what has come through the queue. */
+  readonly mode: 'standard' | 'adaptive'
 }
 
 export interface S3OriginDependencies {
@@ -90,7 +98,9 @@ class S3Origin implements Origin {
     this.#clock = clock
     this.#log = log
     this.#agents = createAgents({ clock, ...options.pool })
-    this.#pool = new ConnectionPool({ name, clock, log, ...options.pool })
+    const { requestsPerSecond, queueTimeoutMs } = options.limits
+    const rate = new RateLimiter(requestsPerSecond)
+    this.#pool = new ConnectionPool({ name, clock, log, ...options.pool, queueTimeoutMs, rate })
     const sender = new NodeHttpHandler({
       httpAgent: this.#agents.http,
       httpsAgent: this.#agents.https,
@@ -115,23 +125,29 @@ class S3Origin implements Origin {
   }
 
   async fetch(request: OriginRequest): Promise<OriginResponse> {
-    const { signal } = request
+    const { priority, signal } = request
     const key = this.#options.keyPrefix + request.key
     if (this.#isClosed) throw new OriginError('aborted', `${this.name}: closed`)
-    if (signal.aborted) throw this.#aborted(signal)
+    if (signal.aborted) throw this.#givenUp(signal, false)
     // No object can have such a name; an empty one would ask for the bucket itself.
     if (key === '' || Buffer.byteLength(key) > MAX_KEY_BYTES) return { status: 404, headers: {}, body: undefined }
 
-    const call: Call = { signal, answer: undefined }
+    // Before the SDK has any work with it: what is refused costs nothing, and what has waited is signed when it goes.
+    const permit = await this.#pool.acquire(priority, signal).catch((error: unknown) => {
+      throw signal.aborted ? this.#givenUp(signal, false, error) : error
+    })
+    const call: Call = { permit, signal, isSent: false, answer: undefined }
     try {
       // Without options: with any, even a signal, the SDK builds its middleware anew for every request.
       await untilAborted(this.#client.send(new GetObjectCommand(this.#input(key, request, call))), signal)
       return this.#answered(call, 'Unknown')
     } catch (error) {
-      if (signal.aborted) throw this.#aborted(signal, error)
+      if (signal.aborted) throw this.#givenUp(signal, call.isSent, error)
       if (error instanceof OriginError) throw error
       if (call.answer !== undefined) return this.#answered(call, codeAndName(error).name, error)
       throw this.#failed(error)
+    } finally {
+      if (!call.isSent) permit.release()
     }
   }
 
@@ -173,7 +189,7 @@ class S3Origin implements Origin {
     if (kind === 'misconfigured') this.#reportMisconfigured({ code, status })
     const retryAfter =
       kind === 'overloaded' ? retryAfterSeconds(answer.headers['retry-after'], this.#clock.now()) : undefined
-    throw new OriginError(kind, `${this.name}: ${status} ${code}`, {
+    throw new AnswerError(status, kind, `${this.name}: ${status} ${code}`, {
       cause,
       ...(retryAfter !== undefined && { retryAfterSeconds: retryAfter }),
     })
@@ -185,7 +201,12 @@ class S3Origin implements Origin {
     return new OriginError(kind, `${this.name}: ${cause instanceof Error ? cause.message : code}`, { cause })
   }
 
-  #aborted(signal: AbortSignal, error?: unknown): OriginError {
+  #givenUp(signal: AbortSignal, isSent: boolean, error?: unknown): OriginError {
+    if (signal.reason instanceof DeadlineError) {
+      if (isSent) return signal.reason
+      const message = `${this.name}: not sent before its time was over`
+      return new NotSentError('overloaded', message, { cause: signal.reason, retryAfterSeconds: 1 })
+    }
     if (error instanceof OriginError && error.kind === 'aborted') return error
     return new OriginError('aborted', `${this.name}: given up before an answer came`, { cause: signal.reason })
   }
@@ -211,8 +232,9 @@ function createClient(options: S3OriginOptions, requestHandler: GatedHandler<S3R
     endpoint: options.endpoint,
     region: options.region,
     forcePathStyle: options.forcePathStyle,
-    maxAttempts: options.retry.maxAttempts,
-    retryMode: options.retry.mode,
+    // More would multiply with the attempts that are made of whole fetches.
+    maxAttempts: 1,
+    retryMode: options.mode,
     requestHandler,
     cacheMiddleware: true,
     requestChecksumCalculation: 'WHEN_REQUIRED',

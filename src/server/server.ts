@@ -49,6 +49,8 @@ const REQUEST_MS = 30_000
 const CHECKING_MS = 1000
 /** Requests on one connection that wait for their answers; browsers and CDNs send the next one after the answer. */
 const MAX_PIPELINED = 100
+/** Connections the kernel completes before we take them; thousands of players arrive in the same second. */
+const BACKLOG = 4096
 const MAX_HEADER_BYTES = 16 * 1024
 
 /** @throws {StartError} naming the address that cannot be listened on; none is left open then */
@@ -197,7 +199,7 @@ function startListening(server: Server, { host, port }: Listen): Promise<void> {
       reject(new StartError(`cannot listen on ${formatAddress(host, port)}: ${reasonOf(error)}`, { cause: error }))
     }
     server.once('error', refuse)
-    server.listen({ host, port }, () => {
+    server.listen({ host, port, backlog: BACKLOG }, () => {
       server.off('error', refuse)
       resolve()
     })

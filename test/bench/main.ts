@@ -2,6 +2,7 @@
 
 import { spawnSync } from 'node:child_process'
 import { concurrentMisses, herd, hitCpu, type Row, slowReaders } from './cases.ts'
+import { limitedOrigin, unreliableOrigin } from './origin-cases.ts'
 import { findPeers } from './peers.ts'
 
 const MB = 1_000_000
@@ -12,6 +13,8 @@ const cases: readonly (() => Promise<Row[]>)[] = [
   concurrentMisses,
   () => herd(peers),
   slowReaders,
+  unreliableOrigin,
+  limitedOrigin,
   ...(hasWrk
     ? [() => hitCpu(2 * MB, peers, 1.15), () => hitCpu(200_000, peers, undefined), () => hitCpu(1000, peers, undefined)]
     : []),

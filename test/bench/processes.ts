@@ -6,6 +6,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { OriginCounts } from './paced-origin.ts'
+import type { RefusalCounts, Refusals } from './refusing-origin.ts'
 
 export interface ServerProcess {
   readonly port: number
@@ -20,13 +21,24 @@ export interface PacedOrigin extends ServerProcess {
 }
 
 export async function startPacedOrigin(): Promise<PacedOrigin> {
-  const child = fork(new URL('./paced-origin.ts', import.meta.url))
+  return countedOrigin(fork(new URL('./paced-origin.ts', import.meta.url)))
+}
+
+export interface RefusingOrigin extends ServerProcess {
+  counts(): Promise<RefusalCounts>
+}
+
+export async function startRefusingOrigin(behaviour: Refusals): Promise<RefusingOrigin> {
+  return countedOrigin(fork(new URL('./refusing-origin.ts', import.meta.url), [JSON.stringify(behaviour)]))
+}
+
+async function countedOrigin<Counts>(child: ChildProcess): Promise<ServerProcess & { counts(): Promise<Counts> }> {
   return {
     ...(await forked(child)),
     counts: async () => {
       child.send('counts')
       const [counts] = await once(child, 'message')
-      return counts as OriginCounts
+      return counts as Counts
     },
   }
 }
@@ -35,10 +47,13 @@ export async function startBareServer(length: number): Promise<ServerProcess> {
   return forked(fork(new URL('./bare-server.ts', import.meta.url), [String(length)]))
 }
 
-/** The shield as an operator starts it: the program, and a file. `memory` and `access` as in the file's format. */
+/**
+ * The shield as an operator starts it: the program, and a file. `memory`, `access` and the options of the `origin` beside
+ * those that say where it is, as in the file's format.
+ */
 export async function startShield(
   originPort: number,
-  options: { memory: string; access: boolean },
+  options: { memory: string; access: boolean; origin?: Readonly<Record<string, unknown>> },
 ): Promise<ServerProcess> {
   const folder = mkdtempSync(join(tmpdir(), 'segment-shield-bench-'))
   const file = join(folder, 'bench.yaml')
@@ -54,6 +69,7 @@ export async function startShield(
         bucket: 'bench',
         forcePathStyle: true,
         credentials: { accessKeyId: 'bench', secretAccessKey: 'bench-secret' },
+        ...options.origin,
       },
     },
     routes: [{ match: '/**', origin: 'bench' }],

@@ -71,7 +71,7 @@ describe('check', () => {
       `${file}: ok`,
       '  listen  0.0.0.0:8080',
       '  cache   1GiB, objects up to 8MiB',
-      '  origin  spaces: s3 at https://sfo3.digitaloceanspaces.com, 200 sockets',
+      '  origin  spaces: s3 at https://sfo3.digitaloceanspaces.com, 200 sockets, 1200 requests a second',
     ])
     expect(stdout).not.toContain('hush')
   })

@@ -13,6 +13,9 @@ const POOL = {
   maxQueued: 2000,
 }
 
+const LIMITS = { queueTimeout: 10_000 }
+const BREAKER = { errorRate: 0.5, minRequests: 20, window: 10_000, openFor: 5000 }
+
 const SECOND = 1000
 const DAY = 86_400_000
 
@@ -30,13 +33,16 @@ test('what the file leaves out has its default, in bytes and milliseconds', () =
         forcePathStyle: false,
         keyPrefix: '',
         pool: POOL,
-        retry: { maxAttempts: 5, mode: 'standard' },
+        retry: { maxAttempts: 5, mode: 'standard', deadline: 10_000 },
+        limits: LIMITS,
+        breaker: BREAKER,
       },
     },
     routes: [
       {
         match: '/**',
-        origin: 'spaces',
+        origin: ['spaces'],
+        failoverOnNotFound: false,
         stripPrefix: '',
         negativeTtl: { 403: SECOND, 404: SECOND },
         responseHeaders: {},
@@ -70,11 +76,15 @@ origins:
       stallTimeout: 4s
       acquisitionWarning: 500ms
       maxQueued: 0
-    retry: { maxAttempts: 1, mode: adaptive }
+    retry: { maxAttempts: 1, mode: adaptive, deadline: 4s }
+    limits: { requestsPerSecond: 50, queueTimeout: 2s }
+    breaker: { errorRate: 0.25, minRequests: 5, window: 1m, openFor: 1s }
+    hedge: { after: 500ms, maxShare: 0.1 }
   two: { type: s3, endpoint: https://b.example, region: r, bucket: b, credentials: { anonymous: true } }
 routes:
   - match: /live/{a,b}/**/*.m3u8
-    origin: one
+    origin: [one, two]
+    failoverOnNotFound: true
     stripPrefix: /live
     ttl: 0
     defaultTtl: 14d
@@ -109,7 +119,10 @@ routes:
           acquisitionWarning: 500,
           maxQueued: 0,
         },
-        retry: { maxAttempts: 1, mode: 'adaptive' },
+        retry: { maxAttempts: 1, mode: 'adaptive', deadline: 4000 },
+        limits: { requestsPerSecond: 50, queueTimeout: 2000 },
+        breaker: { errorRate: 0.25, minRequests: 5, window: 60_000, openFor: 1000 },
+        hedge: { after: 500, maxShare: 0.1 },
       },
       two: {
         type: 's3',
@@ -120,13 +133,16 @@ routes:
         forcePathStyle: false,
         keyPrefix: '',
         pool: POOL,
-        retry: { maxAttempts: 5, mode: 'standard' },
+        retry: { maxAttempts: 5, mode: 'standard', deadline: 10_000 },
+        limits: LIMITS,
+        breaker: BREAKER,
       },
     },
     routes: [
       {
         match: '/live/{a,b}/**/*.m3u8',
-        origin: 'one',
+        origin: ['one', 'two'],
+        failoverOnNotFound: true,
         stripPrefix: '/live',
         ttl: 0,
         defaultTtl: 14 * DAY,
@@ -136,7 +152,8 @@ routes:
       },
       {
         match: '/**',
-        origin: 'two',
+        origin: ['two'],
+        failoverOnNotFound: false,
         stripPrefix: '',
         negativeTtl: {},
         query: { include: [] },
@@ -163,6 +180,44 @@ describe('defaults that follow another option', () => {
       maxObject: 2_097_152,
       slice: 262_144,
     })
+  })
+})
+
+describe('requests a second', () => {
+  const rateAt = (endpoint: string, limits?: unknown) => {
+    const tree = JSON.parse(goodWith('origins.spaces.endpoint', endpoint))
+    return load(JSON.stringify({ ...tree, origins: { spaces: { ...tree.origins.spaces, limits } } })).origins['spaces']
+      ?.limits.requestsPerSecond
+  }
+
+  test('are 1200 at Spaces, whichever the data centre', () => {
+    expect(rateAt('https://sfo3.digitaloceanspaces.com')).toBe(1200)
+    expect(rateAt('https://NYC3.DigitalOceanSpaces.com/')).toBe(1200)
+  })
+
+  test('are not limited at any other store, whatever its name resembles', () => {
+    expect(rateAt('https://s3.example.com')).toBeUndefined()
+    expect(rateAt('https://digitaloceanspaces.com.example.com')).toBeUndefined()
+    expect(rateAt('https://notdigitaloceanspaces.com')).toBeUndefined()
+  })
+
+  test('are what the file says wherever it says something', () => {
+    expect(rateAt('https://sfo3.digitaloceanspaces.com', { requestsPerSecond: 400 })).toBe(400)
+    expect(rateAt('https://sfo3.digitaloceanspaces.com', { queueTimeout: '1s' })).toBe(1200)
+    expect(rateAt('https://s3.example.com', { requestsPerSecond: 400 })).toBe(400)
+  })
+})
+
+describe('hedging', () => {
+  test.each([
+    [{ after: '1s' }, { after: 1000, maxShare: 0.05 }],
+    [{ percentile: 99.5 }, { percentile: 99.5, maxShare: 0.05 }],
+    [
+      { percentile: '95', maxShare: '0.5' },
+      { percentile: 95, maxShare: 0.5 },
+    ],
+  ])('%j is %j', (written, hedge) => {
+    expect(load(goodWith('origins.spaces.hedge', written)).origins['spaces']?.hedge).toEqual(hedge)
   })
 })
 

@@ -8,6 +8,7 @@ const NO_PORT = 'expected a port from 0 to 65535 after the colon'
 const NO_URL = 'expected an http or https URL, such as https://sfo3.digitaloceanspaces.com'
 const BARE_URL = 'expected a URL without path, query or fragment'
 const TIMER = 'expected a time from 1ms to 24d'
+const SHARE = 'expected a number above 0 and up to 1'
 const POOL = 'origins.spaces.pool'
 const S3 = 'origins.spaces'
 
@@ -114,7 +115,22 @@ const WRONG: readonly (readonly [path: string, value: unknown, problem: string])
   [`${S3}.retry`, 3, `${S3}.retry: expected a mapping, got 3`],
   [`${S3}.retry.maxAttempts`, 0, `${S3}.retry.maxAttempts: expected a whole number from 1, got 0`],
   [`${S3}.retry.mode`, 'legacy', `${S3}.retry.mode: expected standard or adaptive, got "legacy"`],
-  [`${S3}.limits`, { requestsPerSecond: 1200 }, `${S3}.limits: not supported yet`],
+  [`${S3}.retry.deadline`, 0, `${S3}.retry.deadline: ${TIMER}, got 0`],
+  [`${S3}.limits`, 1200, `${S3}.limits: expected a mapping, got 1200`],
+  [`${S3}.limits.requestsPerSecond`, 0, `${S3}.limits.requestsPerSecond: expected a whole number from 1, got 0`],
+  [`${S3}.limits.queueTimeout`, 10, `${S3}.limits.queueTimeout: ${NO_TIME}, got 10`],
+  [`${S3}.breaker`, false, `${S3}.breaker: expected a mapping, got false`],
+  [`${S3}.breaker.errorRate`, 0, `${S3}.breaker.errorRate: ${SHARE}, got 0`],
+  [`${S3}.breaker.errorRate`, 1.1, `${S3}.breaker.errorRate: ${SHARE}, got 1.1`],
+  [`${S3}.breaker.errorRate`, '50%', `${S3}.breaker.errorRate: ${SHARE}, got "50%"`],
+  [`${S3}.breaker.minRequests`, 0, `${S3}.breaker.minRequests: expected a whole number from 1, got 0`],
+  [`${S3}.breaker.window`, '0s', `${S3}.breaker.window: ${TIMER}, got "0s"`],
+  [`${S3}.breaker.openFor`, 5, `${S3}.breaker.openFor: ${NO_TIME}, got 5`],
+  [`${S3}.hedge`, {}, `${S3}.hedge.after: expected a time, or percentile beside it, got nothing`],
+  [`${S3}.hedge`, { after: '1s', percentile: 95 }, `${S3}.hedge.percentile: has no meaning beside after`],
+  [`${S3}.hedge`, { after: '10s' }, `${S3}.hedge.after: expected less than retry.deadline, got "10s"`],
+  [`${S3}.hedge`, { percentile: 101 }, `${S3}.hedge.percentile: expected a number above 0 and up to 100, got 101`],
+  [`${S3}.hedge`, { percentile: 95, maxShare: 0 }, `${S3}.hedge.maxShare: ${SHARE}, got 0`],
   ['routes', [], 'routes: expected at least one route, got an empty list'],
   ['routes', { match: '/**' }, 'routes: expected a list of routes, got a mapping'],
   ['routes[0]', 3, 'routes[0]: expected a mapping, got 3'],
@@ -131,7 +147,12 @@ const WRONG: readonly (readonly [path: string, value: unknown, problem: string])
   ['routes[0].origin', '', 'routes[0].origin: expected the name of an origin, got ""'],
   ['routes[0].origin', 'spces', 'routes[0].origin: expected the name of an origin (spaces), got "spces"'],
   ['routes[0].origin', 'constructor', 'routes[0].origin: expected the name of an origin (spaces), got "constructor"'],
-  ['routes[0].origin', ['spaces'], 'routes[0].origin: a list of origins is not supported yet'],
+  ['routes[0].origin', [], 'routes[0].origin: expected the name of an origin, or of several, got an empty list'],
+  ['routes[0].origin', ['spaces', 7], 'routes[0].origin: expected the name of an origin, got a list'],
+  ['routes[0].origin', ['spaces', 'spaces'], 'routes[0].origin: names an origin twice'],
+  ['routes[0].origin', ['spaces', 'nyc3'], 'routes[0].origin: names "nyc3", which is no origin (spaces)'],
+  ['routes[0].failoverOnNotFound', true, 'routes[0].failoverOnNotFound: has no meaning with one origin'],
+  ['routes[0].failoverOnNotFound', 'yes', 'routes[0].failoverOnNotFound: expected true or false, got "yes"'],
   ['routes[0].stripPrefix', 'media', 'routes[0].stripPrefix: expected a path that begins with "/", got "media"'],
   ['routes[0].ttl', '1 s', `routes[0].ttl: ${NO_TIME}, got "1 s"`],
   ['routes[0].ttl', null, `routes[0].ttl: ${NO_TIME}, got nothing`],

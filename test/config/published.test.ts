@@ -63,9 +63,7 @@ describe('the published JSON Schema', () => {
     expect(later.map(({ path }) => path)).toEqual([
       '.listen[*].tls',
       '.admin',
-      '.origins.*|.limits',
       '.origins.*|',
-      '.origins.*|.limits',
       '.routes[*].staleWhileRevalidate',
       '.routes[*].staleIfError',
       '.routes[*].cors',
@@ -94,8 +92,13 @@ describe('the published JSON Schema', () => {
       'origins.spaces.pool.maxSockets',
       'origins.spaces.pool.idleTimeout',
       'origins.spaces.retry.mode',
+      'origins.spaces.retry.deadline',
+      'origins.spaces.limits.requestsPerSecond',
+      'origins.spaces.breaker.errorRate',
+      'origins.spaces.hedge.maxShare',
       'routes[0].match',
       'routes[0].origin',
+      'routes[0].failoverOnNotFound',
       'routes[0].stripPrefix',
       'routes[0].ttl',
     ]
@@ -115,6 +118,10 @@ describe('the published JSON Schema', () => {
     ['origins.spaces.bucket', undefined],
     ['routes[0].match', 'live'],
     ['routes[0].origin', undefined],
+    ['routes[0].origin', []],
+    ['routes[0].origin', ['spaces', 'spaces']],
+    ['origins.spaces.breaker.errorRate', 0],
+    ['origins.spaces.breaker.errorRate', '50%'],
     ['routes[0].tll', '1s'],
     ['routes[0].negativeTtl', { 200: '1s' }],
   ])('marks %s: %j in an editor', (path, value) => {
@@ -157,11 +164,13 @@ describe('the configurations that come with it', () => {
           acquisitionWarning: 1000,
           maxQueued: 2000,
         },
-        retry: { maxAttempts: 3, mode: 'standard' },
+        retry: { maxAttempts: 3, mode: 'standard', deadline: 10_000 },
+        limits: { requestsPerSecond: 1200, queueTimeout: 10_000 },
+        breaker: { errorRate: 0.5, minRequests: 20, window: 10_000, openFor: 5000 },
       },
     })
     expect(routes[0]).toMatchObject({ ttl: 1000, negativeTtl: { 404: 1000, 403: 1000 } })
-    expect(routes.at(-1)).toMatchObject({ match: '/**', origin: 'spaces' })
+    expect(routes.at(-1)).toMatchObject({ match: '/**', origin: ['spaces'] })
     expect(routes.at(-1)).not.toHaveProperty('ttl')
   })
 

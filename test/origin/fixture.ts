@@ -2,6 +2,7 @@
 import { onTestFinished } from 'vitest'
 import type { OriginErrorKind } from '../../src/errors.ts'
 import { OriginError } from '../../src/errors.ts'
+import { composeS3Origin, type ResilientOptions } from '../../src/origin/compose.ts'
 import type { Origin, OriginLog, OriginRequest, OriginResponse } from '../../src/origin/origin.ts'
 import { createS3Origin, type S3Credentials, type S3OriginOptions } from '../../src/origin/s3.ts'
 import { FakeClock } from '../support/fake-clock.ts'
@@ -26,10 +27,17 @@ export class RecordingLog implements OriginLog {
 }
 
 type Pool = S3OriginOptions['pool']
-export interface Overrides extends Omit<Partial<S3OriginOptions>, 'pool' | 'credentials'> {
+export interface Overrides extends Omit<Partial<S3OriginOptions>, 'pool' | 'limits' | 'credentials'> {
   /** `chain`: none are configured. @default CREDENTIALS */
   readonly credentials?: S3Credentials | 'anonymous' | 'chain'
   readonly pool?: Partial<Pool>
+  readonly limits?: Partial<S3OriginOptions['limits']>
+  /** Any of these: the origin as routes get it, with attempts, circuit and hedging. Else the bare one. */
+  readonly retry?: Partial<ResilientOptions['retry']>
+  readonly breaker?: Partial<ResilientOptions['breaker']>
+  readonly hedge?: ResilientOptions['hedge']
+  /** @default 0 each time, which makes the pauses before retries none at all */
+  readonly random?: () => number
   readonly server?: S3ServerOptions
 }
 
@@ -55,32 +63,44 @@ const POOL: Pool = {
   maxQueued: 2_000,
 }
 
+const LIMITS: S3OriginOptions['limits'] = { requestsPerSecond: undefined, queueTimeoutMs: 3_600_000 * 24 }
+const RETRY: ResilientOptions['retry'] = { maxAttempts: 1, deadlineMs: 60_000 }
+export const BREAKER: ResilientOptions['breaker'] = {
+  errorRate: 0.5,
+  minRequests: 20,
+  windowMs: 10_000,
+  openForMs: 5_000,
+}
+
 /**
  * By default one attempt a fetch. The origin and the server are closed when the test ends; an origin whose permits are
  * not all back would never finish closing.
  */
 export async function startOrigin(overrides: Overrides = {}): Promise<Fixture> {
-  const { server, pool, credentials = CREDENTIALS, ...options } = overrides
+  const { server, pool, limits, retry, breaker, hedge, credentials = CREDENTIALS, ...options } = overrides
+  const { random = () => 0, ...s3Overrides } = options
   const s3 = await startS3Server(server)
   const clock = new FakeClock()
   const log = new RecordingLog()
   const ending = new AbortController()
   const wholePool = { ...POOL, ...pool }
-  const origin = createS3Origin(
-    'spaces',
-    {
-      endpoint: s3.endpoint,
-      region: 'sfo3',
-      bucket: s3.bucket,
-      ...(credentials !== 'chain' && { credentials }),
-      forcePathStyle: true,
-      keyPrefix: '',
-      retry: { maxAttempts: 1, mode: 'standard' },
-      ...options,
-      pool: wholePool,
-    },
-    { clock, log },
-  )
+  const s3Options: S3OriginOptions = {
+    endpoint: s3.endpoint,
+    region: 'sfo3',
+    bucket: s3.bucket,
+    ...(credentials !== 'chain' && { credentials }),
+    forcePathStyle: true,
+    keyPrefix: '',
+    mode: 'standard',
+    ...s3Overrides,
+    limits: { ...LIMITS, ...limits },
+    pool: wholePool,
+  }
+  const resilience = { retry: { ...RETRY, ...retry }, breaker: { ...BREAKER, ...breaker }, hedge }
+  const isBare = [retry, breaker, hedge].every((one) => one === undefined)
+  const origin = isBare
+    ? createS3Origin('spaces', s3Options, { clock, log })
+    : composeS3Origin('spaces', { ...s3Options, ...resilience }, { clock, log, random })
   onTestFinished(async () => {
     ending.abort()
     await origin.close()
@@ -94,7 +114,7 @@ export async function startOrigin(overrides: Overrides = {}): Promise<Fixture> {
     pool: wholePool,
     fetch: (key, request = {}) => {
       const signal = AbortSignal.any([ending.signal, ...(request.signal === undefined ? [] : [request.signal])])
-      return origin.fetch({ key, ...request, signal })
+      return origin.fetch({ key, priority: 'segment', ...request, signal })
     },
   }
 }

@@ -60,7 +60,7 @@ describe('an aborted fetch gives permit and socket back', () => {
   })
 
   test('waiting for the headers: the store sees the connection end', async () => {
-    const fixture = await startOrigin({ retry: { maxAttempts: 5, mode: 'standard' } })
+    const fixture = await startOrigin({ retry: { maxAttempts: 5 } })
     fixture.s3.on('a', () => undefined)
     const leaving = new AbortController()
     const ended = failure(fixture.fetch('a', { signal: leaving.signal }), 'aborted')
@@ -75,8 +75,7 @@ describe('an aborted fetch gives permit and socket back', () => {
   })
 
   test('in the pause before a retry: at once, and there is no other attempt', async () => {
-    vi.spyOn(Math, 'random').mockReturnValue(0.99)
-    const fixture = await startOrigin({ retry: { maxAttempts: 5, mode: 'standard' } })
+    const fixture = await startOrigin({ retry: { maxAttempts: 5 }, random: () => 0.99 })
     const { s3, origin, fetch } = fixture
     s3.on('a', (exchange) => exchange.error(503, 'SlowDown', { headers: { 'retry-after': '2' } }))
     const leaving = new AbortController()
@@ -86,6 +85,9 @@ describe('an aborted fetch gives permit and socket back', () => {
     leaving.abort()
 
     await ended
+    expect(fixture.clock.pending).toBe(0)
+    fixture.clock.advance(60_000)
+    await vi.waitFor(() => expect(origin.usage()).toMatchObject({ inUse: 0, queued: 0 }))
     expect(s3.requests).toHaveLength(1)
   })
 

@@ -222,7 +222,7 @@ describe('answers', () => {
   ] as const)(
     '%i %s is an answer without body, asked for once, and says nothing of the XML',
     async ([status, code]) => {
-      const { s3, log, fetch } = await startOrigin({ retry: { maxAttempts: 5, mode: 'standard' } })
+      const { s3, log, fetch } = await startOrigin({ retry: { maxAttempts: 5 } })
       s3.on('a', (exchange) => exchange.error(status, code, { headers: { 'content-range': 'bytes */5' } }))
       const response = await fetch('a')
 
@@ -256,7 +256,7 @@ describe('answers', () => {
   })
 
   test('a store whose clock is years behind is asked once for a 404 and a 304', async () => {
-    const { s3, fetch } = await startOrigin({ retry: { maxAttempts: 5, mode: 'standard' } })
+    const { s3, fetch } = await startOrigin({ retry: { maxAttempts: 5 } })
     const headers = { date: 'Sun, 01 Nov 2020 12:00:00 GMT' }
     s3.once('a', (exchange) => exchange.error(404, 'NoSuchKey', { headers }))
     s3.once('a', ({ response }) => void response.writeHead(304, headers).end())
@@ -283,7 +283,7 @@ describe('a body that does not come whole', () => {
   })
 
   test('reset: broken, and never asked for again from here', async () => {
-    const { s3, origin, fetch } = await startOrigin({ retry: { maxAttempts: 5, mode: 'standard' } })
+    const { s3, origin, fetch } = await startOrigin({ retry: { maxAttempts: 5 } })
     s3.put('a', pattern(1_000))
     s3.on('a', async (exchange) => {
       await exchange.answerPart(600)

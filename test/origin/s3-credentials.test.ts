@@ -81,7 +81,7 @@ describe('credentials', () => {
   test('anonymous: the request is not signed, whatever the environment has', async () => {
     vi.stubEnv('AWS_ACCESS_KEY_ID', 'AKIDENV')
     vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'secret')
-    const { s3, fetch } = await startOrigin({ credentials: 'anonymous', retry: { maxAttempts: 3, mode: 'standard' } })
+    const { s3, fetch } = await startOrigin({ credentials: 'anonymous', retry: { maxAttempts: 3 } })
     s3.put('a', 'x')
     s3.once('a', (exchange) => exchange.error(500, 'InternalError'))
     await bytesOf(await fetch('a'))

@@ -123,7 +123,7 @@ describe('the queue', () => {
   test('a full queue answers overloaded at once, and that request never reaches the store', async () => {
     const { s3, origin, fetch } = await startOrigin({
       pool: { maxSockets: 2, maxQueued: 1 },
-      retry: { maxAttempts: 5, mode: 'standard' },
+      retry: { maxAttempts: 5 },
     })
     const open = gate()
     for (const key of keys(4)) s3.put(key, 'x')

@@ -71,7 +71,8 @@ export function rgwOrigin(rgw: Rgw, overrides: Partial<S3OriginOptions> = {}): R
       acquisitionWarningMs: 1_000,
       maxQueued: 100,
     },
-    retry: { maxAttempts: 1, mode: 'standard' },
+    limits: { requestsPerSecond: undefined, queueTimeoutMs: 10_000 },
+    mode: 'standard',
     ...overrides,
   }
   const origin = createS3Origin('spaces', options, { clock: new FakeClock(), log })
@@ -80,7 +81,7 @@ export function rgwOrigin(rgw: Rgw, overrides: Partial<S3OriginOptions> = {}): R
     await origin.close()
   })
   const fetch: RgwOrigin['fetch'] = (key, request) =>
-    origin.fetch({ key, signal: new AbortController().signal, ...request })
+    origin.fetch({ key, priority: 'segment', signal: new AbortController().signal, ...request })
   return {
     origin,
     log,

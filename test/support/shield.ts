@@ -25,9 +25,13 @@ export interface ShieldOptions {
   readonly routes?: readonly Options[]
   readonly cache?: Options
   readonly pool?: Options
-  /** @default one attempt, so that requests can be counted */
+  /** @default one attempt, so that requests can be counted, and a day for it; there are no pauses before retries */
   readonly retry?: Options
-  /** Of the origin, beside pool and retry: another `endpoint`, a `keyPrefix`, `credentials`. */
+  /**
+   * Of the origin, beside pool and retry: another `endpoint`, a `keyPrefix`, `credentials`, `limits`, a `breaker`.
+   * @default neither a pace nor a circuit: where time stands still the one would hold requests back for ever, and the
+   * other would never close
+   */
   readonly origin?: Options
   /** Of the listener, beside its address. */
   readonly listen?: Options
@@ -82,6 +86,7 @@ export async function startShield(options: ShieldOptions = {}): Promise<Shield> 
     graceMs,
     ...(options.clientStallMs !== undefined && { clientStallMs: options.clientStallMs }),
     log,
+    random: () => 0,
   }).catch(async (error: unknown) => {
     await s3.close()
     throw error
@@ -136,7 +141,9 @@ function configText(options: ShieldOptions, s3: S3Server): string {
         credentials: CREDENTIALS,
         forcePathStyle: true,
         pool,
-        retry: { maxAttempts: 1, ...retry },
+        retry: { maxAttempts: 1, deadline: '1d', ...retry },
+        limits: { requestsPerSecond: 1_000_000_000, queueTimeout: '1d' },
+        breaker: { minRequests: 1_000_000_000 },
         ...origin,
       },
     },

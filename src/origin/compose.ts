@@ -1,0 +1,56 @@
+/**
+ * One origin out of its parts, from the outside in:
+ *
+ *     failover( retrying( hedging( breaker( S3 ( queue, permits, pace ( socket ) ) ) ) ), … )
+ *
+ * - Retries are outside: each attempt may be hedged, meets the circuit as it is by then, and queues anew. A retry that
+ *   the open circuit or our own queue refuses ends the fetch at once, since neither refusal is worth an attempt.
+ * - Hedging is inside them, so that a failed attempt is waited out rather than doubled. Its second request meets the
+ *   circuit and the queue like any other.
+ * - The circuit sees every single request and nothing of our own queue, which is inside and counts for nothing there.
+ * - The queue is innermost: whatever is sent, for whatever reason, has a permit and its place in the pace.
+ * - Failover is outside of it all, for the origins of one route; the first one's attempts are over before the next one
+ *   is asked, or its circuit is open and they never began.
+ */
+import { type BreakerSettings, CircuitBreaker, type CircuitState } from './breaker.ts'
+import { type HedgeSettings, hedging } from './hedging.ts'
+import type { Origin } from './origin.ts'
+import { RetryBudget } from './retry-budget.ts'
+import { retrying } from './retrying.ts'
+import { createS3Origin, type S3OriginDependencies, type S3OriginOptions } from './s3.ts'
+
+export interface ResilientOptions {
+  readonly retry: { readonly maxAttempts: number; readonly deadlineMs: number }
+  readonly breaker: BreakerSettings
+  /** Undefined: nothing is sent twice at once. */
+  readonly hedge: HedgeSettings | undefined
+}
+
+export interface ResilientDependencies extends S3OriginDependencies {
+  /** At least 0, less than 1. */
+  readonly random: () => number
+}
+
+export interface ResilientOrigin extends Origin {
+  /** Whether the origin is thought to be well. */
+  circuit(): CircuitState
+}
+
+export function composeS3Origin(
+  name: string,
+  { retry, breaker, hedge, ...s3 }: ResilientOptions & S3OriginOptions,
+  { random, clock, log }: ResilientDependencies,
+): ResilientOrigin {
+  const origin = createS3Origin(name, s3, { clock, log })
+  const circuit = new CircuitBreaker({ ...breaker, name, clock, log })
+  const guarded = circuit.guard((request) => origin.fetch(request))
+  const isQueued = () => origin.usage().queued > 0
+  const hedged = hedge === undefined ? guarded : hedging(guarded, { ...hedge, clock, isQueued })
+  return {
+    name,
+    fetch: retrying(hedged, { ...retry, name, clock, random, budget: new RetryBudget() }),
+    usage: () => origin.usage(),
+    close: () => origin.close(),
+    circuit: () => circuit.state,
+  }
+}
