@@ -187,7 +187,7 @@ test('an error of the origin fails those who wait for the slice, is told once, a
   }
   const failed = await Promise.all([1, 2, 3].map(() => world.get({ range: 'bytes=8192-8200' })))
   expect(failed.map((reading) => [reading.outcome, reading.error])).toEqual(Array(3).fill(['failed', error]))
-  expect(world.failures).toEqual([{ originName: 'origin', key: OBJECT, error }])
+  expect(world.failures).toEqual([{ originName: 'origin', objectKey: OBJECT, error }])
   expectBytes(await world.get({ range: 'bytes=8192-8200' }), OLD, 8192, 8201)
   await world.idle()
   expectNothingLeft(world)
