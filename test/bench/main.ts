@@ -2,6 +2,7 @@
 
 import { spawnSync } from 'node:child_process'
 import { concurrentMisses, herd, hitCpu, type Row, slowReaders } from './cases.ts'
+import { largerThanMemory, manyPlacesOfOneSegment, resetsHalfWay, seekInColdFile } from './large-cases.ts'
 import { limitedOrigin, unreliableOrigin } from './origin-cases.ts'
 import { findPeers } from './peers.ts'
 
@@ -15,6 +16,10 @@ const cases: readonly (() => Promise<Row[]>)[] = [
   slowReaders,
   unreliableOrigin,
   limitedOrigin,
+  resetsHalfWay,
+  seekInColdFile,
+  manyPlacesOfOneSegment,
+  largerThanMemory,
   ...(hasWrk
     ? [() => hitCpu(2 * MB, peers, 1.15), () => hitCpu(200_000, peers, undefined), () => hitCpu(1000, peers, undefined)]
     : []),
