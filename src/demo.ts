@@ -3,6 +3,9 @@
  *
  * Everything the page shows went over real sockets: browser → shield → S3 protocol → bucket. When it cannot start,
  * nothing it started is left running.
+ *
+ * The S3 server is fauxqs: of the maintained ones on npm it answers single ranges and If-Match as S3 does, and reports a
+ * taken port instead of ending the process.
  */
 
 import { readdir, readFile } from 'node:fs/promises'

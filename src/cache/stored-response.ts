@@ -48,6 +48,7 @@ const SPELLING: ReadonlyMap<string, string> = new Map([
   ['content-disposition', 'Content-Disposition'],
   ['content-encoding', 'Content-Encoding'],
   ['content-language', 'Content-Language'],
+  ['content-location', 'Content-Location'],
   ['content-range', 'Content-Range'],
   ['etag', 'ETag'],
   ['expires', 'Expires'],

@@ -229,3 +229,11 @@ test('an object that is passed through is judged too, and the one connection to 
   expect((await request(shield.port, { path: '/a.ts' })).body.equals(BYTES)).toBe(true)
   expect(shield.s3.sockets.peak).toBe(1)
 })
+
+test('a 304 carries the Content-Location of what it confirms', async () => {
+  const { s3, port } = await startShield()
+  const { headers } = s3.put('a.ts', 'x', { 'content-location': '/elsewhere.ts' })
+  const answer = await request(port, { path: '/a.ts', headers: { 'If-None-Match': headers['etag'] ?? '' } })
+
+  expect([answer.status, answer.headers['content-location']]).toEqual([304, '/elsewhere.ts'])
+})
