@@ -31,6 +31,7 @@ export interface ServerOptions {
   readonly clock: Clock
   /** A listener that works had an error; it goes on listening. */
   readonly onFault: (error: unknown) => void
+  readonly timeouts?: ServerTimeouts
 }
 
 export interface RunningServer {
@@ -39,14 +40,20 @@ export interface RunningServer {
   close(graceMs: number): Promise<void>
 }
 
+/** How long a client may take; all in milliseconds. */
+export interface ServerTimeouts {
+  /** An idle connection is kept this long for the next request. */
+  readonly keepAliveMs: number
+  /** From the first byte of a request to the end of its fields. */
+  readonly headersMs: number
+  /** From the first byte of a request to its end; requests here have no body worth waiting for. */
+  readonly requestMs: number
+  /** How late the two limits above may act; Node looks every 30 s by itself. */
+  readonly checkingMs: number
+}
+
 /** A player asks again within seconds; a load balancer in front usually keeps its connections for a minute. */
-const KEEP_ALIVE_MS = 75_000
-/** From the first byte of a request to the end of its fields. */
-const HEADERS_MS = 10_000
-/** From the first byte of a request to its end; requests here have no body worth waiting for. */
-const REQUEST_MS = 30_000
-/** How late the two limits above may act; Node looks every 30 s by itself. */
-const CHECKING_MS = 1000
+const DEFAULT_TIMEOUTS: ServerTimeouts = { keepAliveMs: 75_000, headersMs: 10_000, requestMs: 30_000, checkingMs: 1000 }
 /** Requests on one connection that wait for their answers; browsers and CDNs send the next one after the answer. */
 const MAX_PIPELINED = 100
 /** Connections the kernel completes before we take them; thousands of players arrive in the same second. */
@@ -57,12 +64,12 @@ const MAX_HEADER_BYTES = 16 * 1024
 export async function startServer(
   listens: readonly Listen[],
   handler: Handler,
-  { clock, onFault }: ServerOptions,
+  { clock, onFault, timeouts = DEFAULT_TIMEOUTS }: ServerOptions,
 ): Promise<RunningServer> {
   const servers: DrainableServer[] = []
   try {
     for (const listen of listens) {
-      const server = new DrainableServer(listen, handler)
+      const server = new DrainableServer(listen, handler, timeouts)
       await startListening(server.http, listen)
       // Accepting can fail later too (no file descriptors left); what is connected goes on.
       server.http.on('error', onFault)
@@ -87,15 +94,15 @@ class DrainableServer {
   readonly #answersOn = new WeakMap<Duplex, number>()
   #isDraining = false
 
-  constructor({ highWaterMarkBytes }: Listen, handler: Handler) {
+  constructor({ highWaterMarkBytes }: Listen, handler: Handler, timeouts: ServerTimeouts) {
     this.http = createServer(
       {
         highWaterMark: highWaterMarkBytes,
-        keepAliveTimeout: KEEP_ALIVE_MS,
-        headersTimeout: HEADERS_MS,
-        requestTimeout: REQUEST_MS,
+        keepAliveTimeout: timeouts.keepAliveMs,
+        headersTimeout: timeouts.headersMs,
+        requestTimeout: timeouts.requestMs,
         maxHeaderSize: MAX_HEADER_BYTES,
-        connectionsCheckingInterval: CHECKING_MS,
+        connectionsCheckingInterval: timeouts.checkingMs,
         noDelay: true,
         // The handler asks for it, with an answer of its own.
         requireHostHeader: false,
