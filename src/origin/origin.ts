@@ -5,6 +5,8 @@
  * been read to its end, has failed, or was destroyed; and an answer without a body holds no socket at all.
  */
 
+import type { Readable } from 'node:stream'
+
 /** Inclusive byte positions, as in RFC 9110 §14.1.2; without `last`, to the end. */
 export interface OriginRange {
   readonly first: number
@@ -21,9 +23,23 @@ export interface Validators {
 /** How urgent: waiting requests are served in this order. */
 export type OriginPriority = 'playlist' | 'segment' | 'read-ahead' | 'refresh'
 
+/** name, value, name, value …: as in `rawHeaders`, so that order and repetition are kept. */
+export type FieldPairs = readonly string[]
+
 export interface OriginRequest {
-  /** The object's name: decoded, without a leading slash of ours, without the configured key prefix. */
+  /**
+   * An S3 object's name: decoded, without a leading slash of ours, without the configured key prefix. For an HTTP
+   * origin the path and query as they were sent, without the leading slash.
+   */
   readonly key: string
+  /** Of an HTTP origin only. @default 'GET' */
+  readonly method?: string
+  /** What of the client's fields the origin is to see, hop-by-hop and cache's own ones left out. HTTP origins only. */
+  readonly fields?: FieldPairs
+  /** The content of a request with an unsafe method. HTTP origins only; it is read once, so such a request is never repeated. */
+  readonly content?: Readable
+  /** Told of every interim answer (RFC 9110 §15.2), as it comes, before `fetch` resolves. HTTP origins only. */
+  readonly onInformational?: (status: number, fields: FieldPairs) => void
   readonly range?: OriginRange
   readonly validators?: Validators
   /** How urgent: waiting requests are served in this order. */
@@ -46,12 +62,20 @@ export interface OriginBody extends AsyncIterableIterator<Buffer> {
   destroy(): void
 }
 
-/** A final answer that is the origin's own: 200, 206, 304, 403, 404, 412 or 416. Everything else is an OriginError. */
+/**
+ * A final answer that is the origin's own. Of S3: 200, 206, 304, 403, 404, 412 or 416, everything else is an
+ * OriginError. Of an HTTP origin: any final status, 5xx included, up to 999.
+ */
 export interface OriginResponse {
   readonly status: number
   /** Lower-case names, end-to-end fields only, none of the store's internal ones (`x-amz-*`, `x-rgw-*`). */
   readonly headers: Readonly<Record<string, string>>
-  /** Present for 200 and 206, absent for the others. */
+  /** Values of Set-Cookie, which cannot be joined into one. HTTP origins only, and never in `headers`. */
+  readonly setCookies?: readonly string[]
+  /**
+   * Of S3 present for 200 and 206, absent for the others. Of an HTTP origin present unless the answer can have none
+   * (HEAD, 204, 304).
+   */
   readonly body: OriginBody | undefined
 }
 
