@@ -77,6 +77,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     clock,
     accessLog: config.log.access ? (record) => log.info(record, 'request') : discardRecord,
     onFault,
+    isTrusted: () => false,
     randomBoundary: randomUUID,
     clientStallMs: options.clientStallMs ?? CLIENT_STALL_MS,
   })
@@ -174,10 +175,13 @@ function listenOf({ address, highWaterMark }: ListenConfig): Listen {
 
 function makeRoute(config: RouteConfig, origin: Origin): Route {
   const negativeTtlMs = new Map(Object.entries(config.negativeTtl).map(([status, ms]) => [Number(status), ms]))
-  const rulesFor = (objectKey: string): CacheRules => ({
+  const rulesFor = (path: string): CacheRules => ({
     ttlMs: config.ttl,
-    defaultTtlMs: config.defaultTtl ?? defaultTtlMs(objectKey),
+    defaultTtlMs: config.defaultTtl ?? defaultTtlMs(path),
     negativeTtlMs,
+    staleWhileRevalidateMs: config.staleWhileRevalidate,
+    staleIfErrorMs: config.staleIfError,
+    storesSetCookie: config.storeSetCookie ?? true,
   })
   return {
     match: config.match,

@@ -3,16 +3,37 @@
  */
 
 import { OriginError } from '../errors.ts'
+import { initialAgeSeconds } from '../http/freshness.ts'
 import type { Validators } from '../origin/origin.ts'
+import type { Body } from './body.ts'
 import type { Decision, Freshness, Received } from './policy.ts'
 import type { StoredResponse } from './stored-response.ts'
-import { makeNegativeResponse, makeStoredResponse } from './stored-response.ts'
+import { makeNegativeResponse, makeStoredResponse, mergeNotModified, refreshStoredResponse } from './stored-response.ts'
 import type { StreamedBody } from './streamed-body.ts'
+import { NO_VARIANT, type Variant } from './variants.ts'
+
+/** An answer that more than one request may get. */
+export function answer(
+  { status, headers, setCookies, responseTimeMs }: Received,
+  made: {
+    readonly contentType: string | undefined
+    readonly body: Body
+    readonly variant: Variant | undefined
+    readonly decision: Decision
+  },
+): StoredResponse {
+  const { contentType, body, variant = NO_VARIANT, decision } = made
+  const freshness = decision.kind === 'store' ? decision.freshness : stale(responseTimeMs)
+  return makeStoredResponse({ status, headers, setCookies, contentType, body, variant, responseTimeMs, freshness })
+}
 
 /** An answer that goes to one client and is not kept. */
 export function passedAnswer(received: Received, contentType: string | undefined, body: StreamedBody): StoredResponse {
-  const { status, headers, responseTimeMs } = received
-  return makeStoredResponse({ status, headers, contentType, body, responseTimeMs, freshness: stale(responseTimeMs) })
+  const { status, headers, setCookies, requestTimeMs, responseTimeMs } = received
+  const age = { date: headers['date'], age: headers['age'] }
+  const initialAge = headers['age'] === undefined ? 0 : initialAgeSeconds(age, requestTimeMs, responseTimeMs)
+  const freshness = { initialAgeSeconds: initialAge, staleAtMs: responseTimeMs }
+  return makeStoredResponse({ status, headers, setCookies, contentType, body, responseTimeMs, freshness })
 }
 
 /**
@@ -25,8 +46,22 @@ export function negativeAnswer({ status, responseTimeMs }: Received, decision: D
   return makeNegativeResponse(status, responseTimeMs, freshness)
 }
 
+/** A stored answer after a 304, and whether it may go on being stored (RFC 9111 §4.3.4). */
+export function revalidated(
+  stored: StoredResponse,
+  received: Received,
+  decide: (merged: Received) => Decision,
+): { readonly response: StoredResponse; readonly isStorable: boolean } {
+  const { responseTimeMs, setCookies } = received
+  const headers = mergeNotModified(stored, received.headers)
+  const decision = decide({ ...received, status: stored.status, headers })
+  const freshness = decision.kind === 'store' ? decision.freshness : stale(responseTimeMs)
+  const response = refreshStoredResponse(stored, headers, responseTimeMs, freshness, setCookies)
+  return { response, isStorable: decision.kind === 'store' }
+}
+
 /** Usable once, by those who wait for it. */
-export function stale(responseTimeMs: number): Freshness {
+function stale(responseTimeMs: number): Freshness {
   return { initialAgeSeconds: 0, staleAtMs: responseTimeMs }
 }
 

@@ -33,6 +33,8 @@ export interface Body {
    * A streamed body can be opened once, as a whole.
    */
   open(start: number, end: number | undefined, onReady: () => void): BodyReader
+  /** Whether these bytes can be read without asking anybody for them: all of them, but for a sliced body's. */
+  covers(start: number, end: number): boolean
   /** This answer needs no bytes after all: a streamed body lets its connection go, the others do nothing. */
   discard(): void
   /** An answer made from this is on its way: until `release`, called as often, its bytes count as held. */

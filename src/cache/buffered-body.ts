@@ -100,6 +100,10 @@ export class BufferedBody implements Body {
     return reader
   }
 
+  covers(): boolean {
+    return true
+  }
+
   discard(): void {
     // The bytes belong to the cache, not to one answer.
   }

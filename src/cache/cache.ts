@@ -2,32 +2,32 @@
  * Cache: from a request to an answer whose headers are known.
  *
  * A fresh stored answer comes out synchronously. Everything else waits for headers at most: the fill under way for
- * that key is joined, or one is started; there is never a second one. Keys whose answers cannot be kept are remembered
- * for a while, so that requests for them go to the origin at once instead of one behind the other.
+ * that key is joined, or one is started; there is never a second one. A stale answer is given out while its successor
+ * is fetched, or in place of an error, as far as its own fields and the route allow.
  */
 
-import { LRUCache } from 'lru-cache'
 import type { Clock } from '../clock.ts'
-import type { OriginError } from '../errors.ts'
-import type { CacheStatus } from '../http/cache-status.ts'
-import { contentLength } from '../http/content-length.ts'
-import { selectRanges, unsatisfiedRange } from '../http/range.ts'
-import type { Origin, OriginPriority, OriginRange } from '../origin/origin.ts'
-import { negativeAnswer, passedAnswer } from './answers.ts'
-import { BufferedBody } from './buffered-body.ts'
-import type { ContentTypeFor } from './fill.ts'
+import { asOriginError, type OriginError } from '../errors.ts'
+import type { CacheStatus, ForwardReason } from '../http/cache-status.ts'
+import type { RequestDirectives } from '../http/request-directives.ts'
+import type { FieldPairs, Origin, OriginPriority, OriginRange, OriginResponse } from '../origin/origin.ts'
+import type { ContentTypeFor, FillParts } from './fill.ts'
 import { Fill } from './fill.ts'
+import { head } from './head.ts'
 import type { CacheKey } from './key.ts'
 import { firstSlice, openingRange } from './opening.ts'
-import type { CacheRules, UncacheableReason } from './policy.ts'
-import { decide } from './policy.ts'
-import { resumable } from './resume.ts'
+import type { Known } from './passing.ts'
+import { pass } from './passing.ts'
+import type { AskedWith, CacheRules, UncacheableReason } from './policy.ts'
 import type { SliceRun } from './slice-run.ts'
 import type { SlicedBodyOptions } from './sliced-body.ts'
 import type { Store } from './store.ts'
 import type { StoredResponse } from './stored-response.ts'
-import { isFresh, makeStoredResponse, ttlSeconds } from './stored-response.ts'
-import { StreamedBody } from './streamed-body.ts'
+import { isFresh, isUsable, ttlSeconds } from './stored-response.ts'
+import { UncacheableKeys } from './uncacheable-keys.ts'
+import type { RequestFields } from './variants.ts'
+import { isSelected, Variants } from './variants.ts'
+import type { FillOutcome } from './waiters.ts'
 
 export interface CacheOptions {
   readonly store: Store
@@ -61,6 +61,19 @@ export interface CacheRequest {
   readonly priority?: OriginPriority
   /** Fires when the client is gone. */
   readonly signal: AbortSignal
+  /** What the request adds where the origin gets to see it; absent for one that only sees the object's name. */
+  readonly client?: ClientRequest
+}
+
+/** A request whose fields go on to the origin, with which `origin` is bound to them. */
+export interface ClientRequest {
+  /** What Vary selects by. */
+  readonly fields: RequestFields
+  /** What the request asks of caches, as far as the route honours it. */
+  readonly directives: RequestDirectives
+  /** Sends it on as it is, its Range and conditions included. */
+  readonly sendOwn: () => Promise<OriginResponse>
+  readonly onInformational: (status: number, fields: FieldPairs) => void
 }
 
 export interface Answer {
@@ -69,21 +82,9 @@ export interface Answer {
 }
 
 const DEFAULT_SLICE_BYTES = 1024 * 1024
-
-/** How long a key counts as uncacheable after its origin said so, and how many such keys are remembered. */
-const UNCACHEABLE_MS = 120_000
-const UNCACHEABLE_KEYS = 10_000
-/** Together, in UTF-16 units: keys come from strangers and can be long. */
-const UNCACHEABLE_KEY_LENGTHS = 4_000_000
-
-interface Uncacheable {
-  readonly reason: UncacheableReason
-  /** Bytes of the whole object, where known: lets a range be asked for by itself. */
-  readonly length: number | undefined
-  readonly untilMs: number
-}
-
-type Known = Pick<Uncacheable, 'reason' | 'length'>
+/** A URL whose every answer varies by something else is not followed for ever. */
+const MAX_VARIANT_REPEATS = 4
+const NO_FIELDS: RequestFields = {}
 
 export class Cache {
   readonly #options: CacheOptions
@@ -91,16 +92,17 @@ export class Cache {
   readonly #running = new Set<Promise<void>>()
   readonly #runs = new Set<SliceRun>()
   readonly #slices: SlicedBodyOptions
+  readonly #parts: FillParts
+  readonly #variants: Variants
+  readonly #uncacheable = new UncacheableKeys()
   #isClosed = false
-  readonly #uncacheable = new LRUCache<CacheKey, Uncacheable>({
-    max: UNCACHEABLE_KEYS,
-    maxSize: UNCACHEABLE_KEY_LENGTHS,
-    sizeCalculation: (_known, key) => key.length + 1,
-  })
 
   constructor(options: CacheOptions) {
     this.#options = options
     const { store, maxObjectBytes, sliceBytes = DEFAULT_SLICE_BYTES } = options
+    this.#variants = new Variants((keys) => {
+      for (const key of keys) store.delete(key)
+    })
     this.#slices = {
       store,
       sliceBytes: Math.min(sliceBytes, maxObjectBytes),
@@ -113,6 +115,8 @@ export class Cache {
         else body.retire()
       },
     }
+    const onOver = (fill: Fill) => this.#onOver(fill)
+    this.#parts = { ...options, variants: this.#variants, slices: this.#slices, onOver }
   }
 
   /** Fills under way. */
@@ -126,51 +130,64 @@ export class Cache {
   }
 
   /** The stored answer if it may be used as it is. */
-  fresh(key: CacheKey, nowMs: number): StoredResponse | undefined {
-    const stored = this.#options.store.get(key)
-    return stored !== undefined && isFresh(stored, nowMs) ? stored : undefined
+  fresh(
+    key: CacheKey,
+    nowMs: number,
+    fields: RequestFields = NO_FIELDS,
+    directives?: RequestDirectives,
+  ): StoredResponse | undefined {
+    const stored = this.#select(key, fields)
+    if (stored === undefined) return undefined
+    const isGood = directives === undefined ? isFresh(stored, nowMs) : isUsable(stored, nowMs, directives)
+    return isGood ? stored : undefined
   }
 
   /**
-   * The answer for a request that {@link fresh} had none for.
+   * The answer for a request that {@link fresh} had none for; undefined where it may only come from memory, and cannot.
    * @throws {OriginError} the same one for every request that waited for the same fill; `aborted` for one that left
    */
-  async forward(request: CacheRequest): Promise<Answer> {
-    const { key } = request
+  async forward(request: CacheRequest): Promise<Answer | undefined> {
+    const { key, client } = request
     const nowMs = this.#options.clock.now()
-    const known = this.#uncacheable.get(key)
-    if (known !== undefined && nowMs < known.untilMs) {
-      const answer = await this.#pass(request, known, 'remembered')
-      if (answer !== undefined) return answer
-      if (this.#uncacheable.peek(key) === known) this.#uncacheable.delete(key)
-      return this.forward(request)
+    const stored = this.#select(key, fieldsOf(request))
+    if (stored !== undefined && mayUseWhileRevalidating(stored, nowMs, client)) {
+      this.#refresh(request, stored)
+      return { response: stored, status: { kind: 'hit', ttlSeconds: ttlSeconds(stored, nowMs) } }
     }
+    if (client?.directives.onlyIfCached === true) return undefined
+    const fwd = this.#reasonToForward(request, stored)
+    try {
+      const answer = await this.#fetch(request, stored, fwd)
+      if (answer.response.status < 500 || !this.#mayReplaceError(stored)) return answer
+      answer.response.body.discard()
+      return this.#inPlaceOfError(stored, fwd, answer.response.status)
+    } catch (error) {
+      if (asOriginError(error).kind === 'aborted' || !this.#mayReplaceError(stored)) throw error
+      return this.#inPlaceOfError(stored, fwd)
+    }
+  }
 
-    const underWay = this.#fills.get(key)
-    const stored = this.#options.store.get(key)
-    const fwd = stored === undefined ? 'uri-miss' : 'stale'
-    const collapsed = underWay !== undefined
-    if (underWay?.state.kind === 'filling') return this.#answer(underWay.state.response, fwd, collapsed)
+  /** The answer to HEAD by an origin's own answer to HEAD, which also tells whether what is stored still holds. */
+  async head(request: CacheRequest): Promise<Answer> {
+    const response = this.#select(request.key, fieldsOf(request))
+    const stored = response && { key: this.#variants.keyOf(request.key, response.variant), response }
+    const fwd = this.#reasonToForward(request, response)
+    const answered = await head({ ...request, stored, askedWith: askedWith(request) }, this.#options)
+    const status = { kind: 'forward', fwd, fwdStatus: answered.status, stored: false, collapsed: false } as const
+    return { response: answered, status }
+  }
 
-    const fill = underWay ?? this.#create(request, stored)
-    const joined = fill.join(request.range === undefined, request.signal)
-    if (!collapsed) this.#run(fill)
-    const outcome = await joined
-    switch (outcome.kind) {
-      case 'response':
-        return this.#answer(outcome.response, fwd, collapsed)
-      case 'notModified':
-        return this.#answer(outcome.response, fwd, collapsed, 304)
-      case 'uncacheable': {
-        if (outcome.response === undefined) {
-          return this.#pass(request, { reason: outcome.reason, ...lengthOf(fill) }, 'just learnt')
-        }
-        return { response: outcome.response, status: passed(outcome.response.status, outcome.reason) }
-      }
-      case 'failed':
-        throw outcome.error
-      default:
-        return outcome satisfies never
+  /**
+   * Drops whatever is stored for a URL, variants and slices included, and keeps what is under way for it from being
+   * stored (RFC 9111 §4.4).
+   */
+  invalidate(key: CacheKey): void {
+    for (const one of this.#variants.allKeys(key)) this.#options.store.delete(one)
+    this.#variants.forget(key)
+    for (const fill of this.#fills.values()) {
+      if (fill.url !== key) continue
+      fill.disown()
+      this.#fills.delete(fill.key)
     }
   }
 
@@ -182,14 +199,106 @@ export class Cache {
     await Promise.all(this.#running)
   }
 
-  #create(request: CacheRequest, stored: StoredResponse | undefined): Fill {
-    const { key, origin, objectKey, rules } = request
-    const onOver = (over: Fill) => this.#onOver(over)
-    const [priority, opening, slices] = [request.priority ?? 'segment', this.#opening(request, stored), this.#slices]
-    const asked = { key, origin, objectKey, rules, stored, priority, opening, slices }
-    const fill = new Fill({ ...this.#options, ...asked, onOver })
-    this.#fills.set(key, fill)
+  /** The newest stored answer that this request selects (RFC 9111 §4.1). */
+  #select(url: CacheKey, fields: RequestFields): StoredResponse | undefined {
+    const { store } = this.#options
+    if (!this.#variants.has(url)) return store.get(url)
+    let newest: StoredResponse | undefined
+    for (const key of this.#variants.keysFor(url, fields)) {
+      const stored = store.get(key)
+      if (stored !== undefined && stored.responseTimeMs >= (newest?.responseTimeMs ?? 0)) newest = stored
+    }
+    return newest
+  }
+
+  async #fetch(
+    request: CacheRequest,
+    stored: StoredResponse | undefined,
+    fwd: ForwardReason,
+    repeats = 0,
+  ): Promise<Answer> {
+    const { clock } = this.#options
+    const fields = fieldsOf(request)
+    const fillKey = this.#fillKey(request)
+    const remembered = this.#uncacheable.get(fillKey, clock.now())
+    const known = remembered ?? hindrance(request, repeats)
+    if (known !== undefined) {
+      const answer = await this.#pass(request, known, remembered !== undefined)
+      if (answer !== undefined) return answer
+      this.#uncacheable.forget(fillKey, remembered)
+      return this.#fetch(request, stored, fwd, repeats)
+    }
+
+    const underWay = this.#fills.get(fillKey)
+    const collapsed = underWay !== undefined
+    const fill = underWay ?? this.#create(request, stored, fillKey)
+    const outcome = await this.#join(fill, request, !collapsed)
+    if ((outcome.kind === 'response' || outcome.kind === 'notModified') && collapsed) {
+      if (!isSelected(outcome.response.variant, fields)) return this.#fetch(request, stored, fwd, repeats + 1)
+    }
+    switch (outcome.kind) {
+      case 'response':
+        return this.#answer(outcome.response, fwd, collapsed, outcome.isStored)
+      case 'notModified':
+        return this.#answer(outcome.response, fwd, collapsed, false, 304)
+      case 'uncacheable': {
+        const { reason, response } = outcome
+        if (response !== undefined) return { response, status: passed(fwd, response.status, reason) }
+        const answer = await this.#pass(request, { reason, ...lengthOf(fill) }, false)
+        return answer ?? this.#fetch(request, stored, fwd, repeats)
+      }
+      case 'failed':
+        throw outcome.error
+      default:
+        return outcome satisfies never
+    }
+  }
+
+  #join(fill: Fill, { range, signal, client }: CacheRequest, isAsker: boolean): Promise<FillOutcome> {
+    const { state } = fill
+    if (state.kind === 'filling') return Promise.resolve({ ...state, kind: 'response' })
+    const onInformational = client?.onInformational
+    const joined = fill.join(
+      { isAsker, wantsWhole: range === undefined || client !== undefined, onInformational },
+      signal,
+    )
+    if (isAsker) this.#run(fill)
+    return joined
+  }
+
+  /** One fill in the background, unless there is one already. */
+  #refresh(request: CacheRequest, stored: StoredResponse): void {
+    const fillKey = this.#fillKey(request)
+    if (this.#fills.has(fillKey) || this.#isClosed) return
+    this.#run(this.#create({ ...request, range: undefined, priority: 'refresh' }, stored, fillKey))
+  }
+
+  #create(request: CacheRequest, stored: StoredResponse | undefined, fillKey: CacheKey): Fill {
+    const { key: url, origin, objectKey, rules, client, priority = 'segment' } = request
+    const fill = new Fill(
+      {
+        key: fillKey,
+        url,
+        origin,
+        objectKey,
+        rules,
+        priority,
+        stored,
+        opening: this.#opening(request, stored),
+        fields: fieldsOf(request),
+        askedWith: askedWith(request),
+        isPersonal: client !== undefined,
+      },
+      this.#parts,
+    )
+    this.#fills.set(fillKey, fill)
     return fill
+  }
+
+  /** Requests that may get the same answer, as far as is known before it comes. */
+  #fillKey(request: CacheRequest): CacheKey {
+    const [likeliest = request.key] = this.#variants.keysFor(request.key, fieldsOf(request))
+    return askedWith(request).isAuthorized ? `${likeliest}\0authorized` : likeliest
   }
 
   /** What is stored as a whole is asked for as a whole, so that a 304 or its successor takes its place. */
@@ -215,94 +324,79 @@ export class Cache {
   }
 
   #onOver(fill: Fill): void {
-    this.#fills.delete(fill.key)
-    const { state } = fill
-    if (state.kind === 'failed') {
-      const { origin, objectKey } = fill
-      this.#options.onFillFailed({ originName: origin.name, objectKey, error: state.error })
-    }
-    // Lack of room passes by itself; every other reason is the object's own.
-    if (state.kind === 'uncacheable' && state.reason !== 'no-room') {
-      const untilMs = this.#options.clock.now() + UNCACHEABLE_MS
-      this.#uncacheable.set(fill.key, { reason: state.reason, length: state.length, untilMs })
-    }
+    if (this.#fills.get(fill.key) === fill) this.#fills.delete(fill.key)
+    const { state, origin, objectKey } = fill
+    if (state.kind === 'failed') this.#options.onFillFailed({ originName: origin.name, objectKey, error: state.error })
+    if (state.kind === 'uncacheable') this.#uncacheable.remember(fill.key, state, this.#options.clock.now())
   }
 
-  #pass(request: CacheRequest, known: Known, since: 'just learnt'): Promise<Answer>
-  #pass(request: CacheRequest, known: Known, since: 'remembered'): Promise<Answer | undefined>
-  /**
-   * One client's own fetch, of the one range it wants where that can be told, bytes passed on and not kept.
-   * `undefined`, where the range was told from a remembered length that is, or may be, no longer the object's.
-   */
-  async #pass(request: CacheRequest, known: Known, since: 'just learnt' | 'remembered'): Promise<Answer | undefined> {
-    const { clock, contentTypeFor } = this.#options
-    const { origin, objectKey, rules, signal } = request
-    const selection = known.length === undefined ? undefined : selectRanges(request.range, known.length)
-    if (selection?.kind === 'unsatisfiable' && known.length !== undefined) {
-      // What its origin wants no cache to keep may have grown since; a large file seldom does.
-      if (since === 'remembered' && known.reason !== 'too-large') return undefined
-      return { response: unsatisfiable(known.length, clock.now()), status: passed(416, known.reason) }
-    }
-    const only = selection?.kind === 'ranges' && selection.ranges.length === 1 ? selection.ranges[0] : undefined
-    const range: OriginRange | undefined = only && { first: only.start, last: only.end - 1 }
-
-    const requestTimeMs = clock.now()
-    const priority = request.priority ?? 'segment'
-    const asked = { key: objectKey, priority, signal, ...(range && { range }) }
-    const { status, headers, body } = await origin.fetch(asked)
-    if (range && since === 'remembered' && isOfAnotherLength(status, headers, known.length)) {
-      body?.destroy()
-      return undefined
-    }
-    const received = { status, headers, requestTimeMs, responseTimeMs: clock.now() }
-    const cacheStatus = passed(status, known.reason)
-    if (body === undefined) return { response: negativeAnswer(received, decide(received, rules)), status: cacheStatus }
-    const contentType = contentTypeFor(objectKey, headers['content-type'])
-    const source = resumable(received, body, { origin, objectKey, priority, signal })
-    const response = passedAnswer(received, contentType, new StreamedBody(source, contentLength(headers)))
-    return { response, status: cacheStatus }
+  /** Undefined where what was known has turned out to be out of date. */
+  async #pass(request: CacheRequest, known: Known, isRemembered: boolean): Promise<Answer | undefined> {
+    const { client, priority = 'segment' } = request
+    const asked = { ...request, priority, askedWith: askedWith(request), sendOwn: client?.sendOwn }
+    const passing = await pass(asked, known, isRemembered, this.#options)
+    if (passing === undefined) return undefined
+    if (passing.isStorable) this.#uncacheable.forget(this.#fillKey(request))
+    return { response: passing.response, status: passed('uri-miss', passing.response.status, known.reason) }
   }
 
-  #answer(response: StoredResponse, fwd: 'uri-miss' | 'stale', collapsed: boolean, fwdStatus?: number): Answer {
-    const nowMs = this.#options.clock.now()
-    return {
-      response,
-      status: {
-        kind: 'forward',
-        fwd,
-        fwdStatus: fwdStatus ?? response.status,
-        // A 200 is kept even when it is stale at once, for its validators; another status only while it is fresh.
-        stored: fwdStatus === undefined && (response.status === 200 || response.staleAtMs > response.responseTimeMs),
-        collapsed,
-        ttlSeconds: ttlSeconds(response, nowMs),
-      },
-    }
+  #mayReplaceError(stored: StoredResponse | undefined): stored is StoredResponse {
+    return stored !== undefined && this.#options.clock.now() < stored.ifErrorUntilMs
+  }
+
+  #inPlaceOfError(response: StoredResponse, fwd: ForwardReason, fwdStatus?: number): Answer {
+    const ttl = ttlSeconds(response, this.#options.clock.now())
+    const said = { ...(fwdStatus !== undefined && { fwdStatus }), ttlSeconds: ttl, detail: 'stale-if-error' }
+    return { response, status: { kind: 'forward', fwd, stored: false, collapsed: false, ...said } }
+  }
+
+  #reasonToForward({ key, client }: CacheRequest, stored: StoredResponse | undefined): ForwardReason {
+    if (stored === undefined) return this.#variants.has(key) ? 'vary-miss' : 'uri-miss'
+    const isAskedFor = client !== undefined && isFresh(stored, this.#options.clock.now())
+    return isAskedFor ? 'request' : 'stale'
+  }
+
+  #answer(
+    response: StoredResponse,
+    fwd: ForwardReason,
+    collapsed: boolean,
+    stored: boolean,
+    fwdStatus?: number,
+  ): Answer {
+    const ttl = ttlSeconds(response, this.#options.clock.now())
+    const said = { fwdStatus: fwdStatus ?? response.status, stored, collapsed, ttlSeconds: ttl }
+    return { response, status: { kind: 'forward', fwd, ...said } }
   }
 }
 
-function passed(fwdStatus: number, reason: UncacheableReason): CacheStatus {
-  return { kind: 'forward', fwd: 'uri-miss', fwdStatus, stored: false, collapsed: false, detail: reason }
+/** A request that asks for something better than what is stale is not given that. */
+function mayUseWhileRevalidating(stored: StoredResponse, nowMs: number, client: ClientRequest | undefined): boolean {
+  if (isFresh(stored, nowMs) || nowMs >= stored.whileRevalidateUntilMs) return false
+  const { noCache = false, maxAge, minFresh } = client?.directives ?? {}
+  return !noCache && maxAge === undefined && minFresh === undefined
+}
+
+function fieldsOf({ client }: CacheRequest): RequestFields {
+  return client?.fields ?? NO_FIELDS
+}
+
+/** Why this request goes to the origin by itself, whatever its key. */
+function hindrance({ client, range }: CacheRequest, repeats: number): Known | undefined {
+  if (repeats === MAX_VARIANT_REPEATS) return { reason: 'vary', length: undefined }
+  if (client?.directives.noStore === true) return { reason: 'no-store', length: undefined }
+  // A part of what is for one client alone would be asked for in vain as a slice for all.
+  const isAuthorized = client?.fields['authorization'] !== undefined
+  return isAuthorized && range !== undefined ? { reason: 'authorization', length: undefined } : undefined
+}
+
+function askedWith({ client }: CacheRequest): AskedWith {
+  return { isAuthorized: client?.fields['authorization'] !== undefined }
+}
+
+function passed(fwd: ForwardReason, fwdStatus: number, reason: UncacheableReason): CacheStatus {
+  return { kind: 'forward', fwd, fwdStatus, stored: false, collapsed: false, detail: reason }
 }
 
 function lengthOf({ state }: Fill): { length: number | undefined } {
   return { length: state.kind === 'uncacheable' ? state.length : undefined }
-}
-
-/** Whether the answer to a range shows that the whole is not `length` bytes (RFC 9110 §14.4, §15.5.17). */
-function isOfAnotherLength(status: number, headers: Readonly<Record<string, string>>, length?: number): boolean {
-  if (status === 416) return true
-  const total = /^bytes \d+-\d+\/(\d+)$/.exec(headers['content-range'] ?? '')?.[1]
-  return status === 206 && total !== undefined && Number(total) !== length
-}
-
-/** RFC 9110 §15.5.17, for an object whose length is remembered though its bytes are not. */
-function unsatisfiable(length: number, nowMs: number): StoredResponse {
-  return makeStoredResponse({
-    status: 416,
-    headers: { 'content-range': unsatisfiedRange(length) },
-    contentType: undefined,
-    body: BufferedBody.of(Buffer.alloc(0)),
-    responseTimeMs: nowMs,
-    freshness: { initialAgeSeconds: 0, staleAtMs: nowMs },
-  })
 }

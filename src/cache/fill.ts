@@ -12,81 +12,97 @@
  *
  * `requesting → filling → complete | failed`, or `requesting → notModified | uncacheable | failed`.
  * In each of the last four the fill is over: its reservation is used or released and its origin connection is free
- * (or, if uncacheable, belongs to the answer that was handed out).
+ * (or, if uncacheable, belongs to the answer that was handed out). A fill that was disowned, because what it brings is
+ * out of date before it is here, goes the same way for those who wait for it, and stores nothing.
  */
 
 import type { Clock } from '../clock.ts'
 import { asOriginError, OriginError } from '../errors.ts'
 import { contentLength } from '../http/content-length.ts'
 import type { PartRange } from '../http/content-range.ts'
-import type { Origin, OriginBody, OriginPriority, OriginRange, OriginResponse } from '../origin/origin.ts'
-import { negativeAnswer, passedAnswer, stale, validatorsOf } from './answers.ts'
-import { allocateBody, type BufferedBody } from './buffered-body.ts'
+import type { FieldPairs, Origin, OriginBody, OriginPriority, OriginRange, OriginResponse } from '../origin/origin.ts'
+import { admit, hasRoomForSlice } from './admission.ts'
+import { answer, negativeAnswer, passedAnswer, revalidated, validatorsOf } from './answers.ts'
+import type { BufferedBody } from './buffered-body.ts'
 import type { CacheKey } from './key.ts'
 import { openAnswer } from './opening.ts'
-import type { CacheRules, Decision, Freshness, Received, UncacheableReason } from './policy.ts'
+import type { AskedWith, CacheRules, Decision, Freshness, Received, UncacheableReason } from './policy.ts'
 import { decide } from './policy.ts'
 import { resumable, strongEtag } from './resume.ts'
 import type { SlicedBodyOptions } from './sliced-body.ts'
 import { SlicedBody } from './sliced-body.ts'
 import type { Reservation, Store } from './store.ts'
 import type { StoredResponse } from './stored-response.ts'
-import { makeStoredResponse, memoryCost, mergeNotModified, refreshStoredResponse } from './stored-response.ts'
+import { memoryCost } from './stored-response.ts'
 import { StreamedBody } from './streamed-body.ts'
+import type { RequestFields, Variant, Variants } from './variants.ts'
+import { variantOf } from './variants.ts'
+import type { FillOutcome, Waiter } from './waiters.ts'
+import { Waiters } from './waiters.ts'
 
 /** The media type to send for an object, given what its store says. */
 export type ContentTypeFor = (objectKey: string, storedType: string | undefined) => string | undefined
 
-export interface FillOptions {
-  readonly key: CacheKey
-  readonly origin: Origin
-  readonly objectKey: string
-  readonly rules: CacheRules
+/** What those who make fills have for all of them. */
+export interface FillParts {
+  readonly store: Store
+  readonly variants: Variants
+  readonly clock: Clock
+  readonly slices: SlicedBodyOptions
   /** A longer answer is kept in slices, or not at all. */
   readonly maxObjectBytes: number
-  /** What to ask for of an object that is not known yet; all of it where absent. Begins and ends where slices do. */
-  readonly opening: OriginRange | undefined
-  readonly priority: OriginPriority
-  readonly slices: SlicedBodyOptions
   readonly contentTypeFor: ContentTypeFor
-  /** The stale answer this fill is to revalidate, if there is one. */
-  readonly stored: StoredResponse | undefined
-  readonly store: Store
-  readonly clock: Clock
   /** Called once, when the fill leaves `requesting` without a growing Body, or its Body is complete or failed. */
   readonly onOver: (fill: Fill) => void
 }
 
-/** What one waiter gets. */
-export type FillOutcome =
-  | { readonly kind: 'response'; readonly response: StoredResponse }
-  | { readonly kind: 'notModified'; readonly response: StoredResponse }
-  | { readonly kind: 'uncacheable'; readonly reason: UncacheableReason; readonly response: StoredResponse | undefined }
-  | { readonly kind: 'failed'; readonly error: OriginError }
+export interface FillOptions {
+  /** What others find it under while it is under way. */
+  readonly key: CacheKey
+  /** The URL's own key, without what an answer may vary by. */
+  readonly url: CacheKey
+  readonly origin: Origin
+  readonly objectKey: string
+  readonly rules: CacheRules
+  /** What to ask for of an object that is not known yet; all of it where absent. Begins and ends where slices do. */
+  readonly opening: OriginRange | undefined
+  readonly priority: OriginPriority
+  /** The stale answer this fill is to revalidate, if there is one. */
+  readonly stored: StoredResponse | undefined
+  /** Of the request that is sent on. */
+  readonly fields: RequestFields
+  readonly askedWith: AskedWith
+  /** The origin sees who asks: an answer that cannot be kept is for nobody else. */
+  readonly isPersonal: boolean
+}
 
 export type FillState =
   | { readonly kind: 'requesting' }
-  | { readonly kind: 'filling'; readonly response: StoredResponse }
+  | { readonly kind: 'filling'; readonly response: StoredResponse; readonly isStored: boolean }
   | { readonly kind: 'complete' }
   | { readonly kind: 'notModified' }
   | { readonly kind: 'uncacheable'; readonly reason: UncacheableReason; readonly length: number | undefined }
   | { readonly kind: 'failed'; readonly error: OriginError }
 
-interface Waiter {
-  readonly wantsWhole: boolean
-  settle(outcome: FillOutcome): void
-}
-
 export class Fill {
-  readonly key: CacheKey
   readonly #options: FillOptions
-  readonly #waiters = new Set<Waiter>()
+  readonly #parts: FillParts
+  readonly #waiters = new Waiters()
   readonly #abort = new AbortController()
   #state: FillState = { kind: 'requesting' }
+  #isDisowned = false
 
-  constructor(options: FillOptions) {
-    this.key = options.key
+  constructor(options: FillOptions, parts: FillParts) {
     this.#options = options
+    this.#parts = parts
+  }
+
+  get key(): CacheKey {
+    return this.#options.key
+  }
+
+  get url(): CacheKey {
+    return this.#options.url
   }
 
   get state(): FillState {
@@ -105,19 +121,26 @@ export class Fill {
   async run(): Promise<void> {
     let body: OriginBody | undefined
     try {
-      const { clock, slices } = this.#options
+      const { clock, slices, maxObjectBytes } = this.#parts
       let range = this.#options.opening
+      let validators = this.#options.stored && validatorsOf(this.#options.stored)
       for (;;) {
         const requestTimeMs = clock.now()
-        const response = await this.#ask(range)
+        const response = await this.#ask(range, validators)
         body = response.body
-        const opened = openAnswer(response, range, slices.sliceBytes, this.#options.maxObjectBytes)
+        const opened = openAnswer(response, range, slices.sliceBytes, maxObjectBytes)
         if (opened.kind === 'ask again') {
           body?.destroy()
           range = opened.range
           continue
         }
-        const received = { ...opened, requestTimeMs, responseTimeMs: clock.now() }
+        const { setCookies } = response
+        const received = { ...opened, ...(setCookies && { setCookies }), requestTimeMs, responseTimeMs: clock.now() }
+        if (received.status === 304 && validators !== undefined && this.#isOfAnother(received)) {
+          body?.destroy()
+          validators = undefined
+          continue
+        }
         if (opened.part === undefined || body === undefined) await this.#receive(body, received)
         else this.#receivePart(body, received, opened.part)
         return
@@ -128,44 +151,21 @@ export class Fill {
     }
   }
 
-  #ask(range: OriginRange | undefined): Promise<OriginResponse> {
-    const { origin, objectKey, stored, priority } = this.#options
-    const validators = stored && validatorsOf(stored)
-    const { signal } = this.#abort
+  #ask(range: OriginRange | undefined, validators: ReturnType<typeof validatorsOf>): Promise<OriginResponse> {
+    const { origin, objectKey, priority } = this.#options
     return origin.fetch({
       key: objectKey,
       priority,
-      signal,
+      signal: this.#abort.signal,
       ...(range && { range }),
       ...(validators && { validators }),
+      onInformational: (status: number, fields: FieldPairs) => this.#waiters.inform(status, fields),
     })
   }
 
-  /**
-   * Waits for the headers.
-   * @param wantsWhole false for a waiter that would ask the origin for less than the whole, if it had to ask itself
-   * @throws {OriginError} `aborted` when the signal fires first; the fill goes on
-   */
-  join(wantsWhole: boolean, signal: AbortSignal): Promise<FillOutcome> {
-    return new Promise((resolve, reject) => {
-      const leave = () => {
-        this.#waiters.delete(waiter)
-        reject(new OriginError('aborted', 'the client left before the origin answered'))
-      }
-      const waiter: Waiter = {
-        wantsWhole,
-        settle: (outcome) => {
-          signal.removeEventListener('abort', leave)
-          resolve(outcome)
-        },
-      }
-      if (signal.aborted) {
-        leave()
-        return
-      }
-      signal.addEventListener('abort', leave, { once: true })
-      this.#waiters.add(waiter)
-    })
+  /** Waits for the headers. See {@link Waiters.join}. */
+  join(waiter: Omit<Waiter, 'settle'>, signal: AbortSignal): Promise<FillOutcome> {
+    return this.#waiters.join(waiter, signal)
   }
 
   /** Ends the fill as `failed`; its readers' answers end as broken. */
@@ -173,112 +173,98 @@ export class Fill {
     this.#abort.abort()
   }
 
+  /** What it brings is not to be stored any more: its URL has been invalidated since it was begun. */
+  disown(): void {
+    this.#isDisowned = true
+  }
+
   async #receive(source: OriginBody | undefined, received: Received): Promise<void> {
-    const { rules, origin, objectKey, priority } = this.#options
+    const { url, origin, objectKey, priority, rules, fields, askedWith } = this.#options
     if (received.status === 304) {
       source?.destroy()
       this.#revalidate(received)
       return
     }
-    const decision = decide(received, rules)
-    if (source === undefined) {
-      this.#receiveNegative(received, decision)
+    const variant = variantOf(received.headers['vary'], fields)
+    const decision: Decision =
+      variant === undefined ? { kind: 'uncacheable', reason: 'vary' } : decide(received, rules, askedWith)
+    if (source === undefined && received.status !== 204) {
+      this.#keep(negativeAnswer(received, decision), decision)
       return
     }
-    const length = contentLength(received.headers)
-    const admission = this.#admit(received, decision, length)
+    const { store, maxObjectBytes, slices } = this.#parts
+    // Before there is room to give back.
+    const contentType = this.#contentType(received)
+    const admission = admit(url, received, source, decision, { store, maxObjectBytes, sliceBytes: slices.sliceBytes })
+    if (admission.kind === 'empty') {
+      this.#keep(answer(received, { contentType, body: admission.body, variant, decision }), decision)
+      return
+    }
+    if (source === undefined) throw new OriginError('broken', `a ${received.status} without a body`)
     if (admission.kind === 'sliced') {
-      this.#slice(received, source, admission, { start: 0, end: admission.length, total: admission.length })
+      const part = { start: 0, end: admission.length, total: admission.length }
+      this.#slice(received, source, { ...admission, variant }, part)
       return
     }
     const body = resumable(received, source, { origin, objectKey, priority, signal: this.#abort.signal })
-    if (admission.kind === 'uncacheable') this.#handOut(received, body, admission.reason, length)
-    else await this.#fill(body, admission.response, admission.body, admission.reservation)
+    if (admission.kind === 'uncacheable') this.#handOut(received, body, admission.reason)
+    else {
+      const response = answer(received, { contentType, body: admission.body, variant, decision })
+      await this.#fill(body, response, admission.body, admission.reservation, decision.kind === 'store')
+    }
+  }
+
+  #contentType({ headers }: Received): string | undefined {
+    return this.#parts.contentTypeFor(this.objectKey, headers['content-type'])
   }
 
   /** The first slices of an object that is longer than they are. */
   #receivePart(source: OriginBody, received: Received, part: PartRange): void {
-    const decision = decide(received, this.#options.rules)
+    const { url, rules, fields, askedWith } = this.#options
+    const { store, maxObjectBytes, slices } = this.#parts
+    const decision = decide(received, rules, askedWith)
     const etag = strongEtag(received.headers)
-    if (decision.kind === 'store' && etag !== undefined && this.#hasRoomForSlice()) {
-      this.#slice(received, source, { etag, freshness: decision.freshness }, part)
+    const variant = variantOf(received.headers['vary'], fields)
+    const hasRoom = hasRoomForSlice(url, { store, maxObjectBytes, sliceBytes: slices.sliceBytes })
+    if (decision.kind === 'store' && etag !== undefined && variant !== undefined && hasRoom) {
+      this.#slice(received, source, { etag, variant, freshness: decision.freshness }, part)
       return
     }
     // Nobody has asked for exactly this part: each fetches what it wants.
     source.destroy()
-    const hindrance = etag === undefined ? 'too-large' : 'no-room'
-    const reason = decision.kind === 'uncacheable' ? decision.reason : hindrance
-    this.#options.store.delete(this.key)
+    const hindrance = variant === undefined ? 'vary' : etag === undefined ? 'too-large' : 'no-room'
+    const reason = decision.kind === 'store' ? hindrance : decision.reason
+    this.#forget(received.status)
     this.#over({ kind: 'uncacheable', reason, length: part.total })
-    this.#settleAll({ kind: 'uncacheable', reason, response: undefined })
-  }
-
-  /** Where not even one fits, slices would only cost a request more. */
-  #hasRoomForSlice(): boolean {
-    const { store, slices } = this.#options
-    return store.hasRoom(memoryCost(this.key, [], 0) + memoryCost(this.key, [], slices.sliceBytes))
+    this.#waiters.settleAll({ kind: 'uncacheable', reason, response: undefined })
   }
 
   /** From here on the object goes its own way, slice by slice; these bytes are its first run. */
   #slice(
     received: Received,
     source: OriginBody,
-    { etag, freshness }: { readonly etag: string; readonly freshness: Freshness },
+    {
+      etag,
+      freshness,
+      variant,
+    }: { readonly etag: string; readonly freshness: Freshness; readonly variant?: Variant | undefined },
     { start, end, total }: PartRange,
   ): void {
-    const { key, origin, objectKey, store, contentTypeFor, slices, priority } = this.#options
+    const { origin, objectKey, priority } = this.#options
+    const { store, slices } = this.#parts
+    const key = this.#storeKey(variant)
     const known = store.peek(key)?.body
-    const isKnown = known instanceof SlicedBody && known.isVersion(etag, total)
+    const isKnown = known instanceof SlicedBody && known.isVersion(etag, total) && !this.#isDisowned
     const body = isKnown ? known : new SlicedBody({ key, origin, objectKey, etag, length: total }, slices)
-    const { headers, responseTimeMs } = received
-    const contentType = contentTypeFor(objectKey, headers['content-type'])
-    const response = makeStoredResponse({ status: 200, headers, contentType, body, responseTimeMs, freshness })
-    const room = store.reserve(memoryCost(key, response.headerPairs, 0))
+    const contentType = this.#contentType(received)
+    const response = answer(received, { contentType, body, variant, decision: { kind: 'store', freshness } })
+    const room = this.#isDisowned ? undefined : store.reserve(memoryCost(key, response.headerPairs, 0))
     if (room === undefined) store.delete(key)
     else store.put(key, response, room)
+    if (this.#isDisowned) body.retire()
     this.#over({ kind: 'complete' })
-    this.#settleAll({ kind: 'response', response })
+    this.#waiters.settleAll({ kind: 'response', response, isStored: room !== undefined })
     body.begin(source, start, end, priority)
-  }
-
-  /** Whether the bytes may and can be kept; if so, the answer and the room for it. */
-  #admit(
-    received: Received,
-    decision: Decision,
-    length: number | undefined,
-  ):
-    | { readonly kind: 'uncacheable'; readonly reason: UncacheableReason }
-    | { readonly kind: 'sliced'; readonly etag: string; readonly length: number; readonly freshness: Freshness }
-    | {
-        readonly kind: 'store'
-        readonly response: StoredResponse
-        readonly body: BufferedBody
-        readonly reservation: Reservation
-      } {
-    const { key, objectKey, store, maxObjectBytes, contentTypeFor } = this.#options
-    if (decision.kind === 'uncacheable') return decision
-    if (received.status !== 200) return { kind: 'uncacheable', reason: 'status' }
-    if (length === undefined) return { kind: 'uncacheable', reason: 'no-length' }
-    if (length > maxObjectBytes) {
-      const etag = strongEtag(received.headers)
-      if (etag === undefined) return { kind: 'uncacheable', reason: 'too-large' }
-      if (!this.#hasRoomForSlice()) return { kind: 'uncacheable', reason: 'no-room' }
-      return { kind: 'sliced', etag, length, freshness: decision.freshness }
-    }
-    const contentType = contentTypeFor(objectKey, received.headers['content-type'])
-    const texts = Object.entries(received.headers).flat()
-    const reservation = store.reserve(memoryCost(key, texts, length))
-    if (reservation === undefined) return { kind: 'uncacheable', reason: 'no-room' }
-    const body = allocateBody(length, reservation)
-    const response = makeStoredResponse({
-      status: received.status,
-      headers: received.headers,
-      contentType,
-      body,
-      responseTimeMs: received.responseTimeMs,
-      freshness: decision.freshness,
-    })
-    return { kind: 'store', response, body, reservation }
   }
 
   async #fill(
@@ -286,9 +272,12 @@ export class Fill {
     response: StoredResponse,
     body: BufferedBody,
     reservation: Reservation,
+    isToStore: boolean,
   ): Promise<void> {
-    this.#state = { kind: 'filling', response }
-    this.#settleAll({ kind: 'response', response })
+    const { store } = this.#parts
+    if (!isToStore) this.#forget(response.status)
+    this.#state = { kind: 'filling', response, isStored: isToStore }
+    this.#waiters.settleAll({ kind: 'response', response, isStored: isToStore })
     try {
       for await (const chunk of source) body.append(chunk)
       body.complete()
@@ -298,71 +287,91 @@ export class Fill {
       const failure = asOriginError(error)
       this.#over({ kind: 'failed', error: failure })
       body.fail(failure)
-      this.#options.store.countHeld(body, reservation.bytes)
+      store.countHeld(body, reservation.bytes)
       return
     }
-    this.#options.store.put(this.key, response, reservation)
+    if (isToStore && !this.#isDisowned) store.put(this.#storeKey(response.variant), response, reservation)
+    else {
+      reservation.release()
+      store.countHeld(body, reservation.bytes)
+    }
     this.#over({ kind: 'complete' })
   }
 
   #revalidate(received: Received): void {
-    const { key, stored, store, rules } = this.#options
+    const { stored, rules, askedWith } = this.#options
+    const { store } = this.#parts
     if (stored === undefined) throw new OriginError('broken', 'a 304 to a request without conditions')
-    const headers = mergeNotModified(stored, received.headers)
-    const decision = decide({ ...received, status: stored.status, headers }, rules)
-    const freshness = decision.kind === 'store' ? decision.freshness : stale(received.responseTimeMs)
-    const response = refreshStoredResponse(stored, headers, received.responseTimeMs, freshness)
+    const { response, isStorable } = revalidated(stored, received, (merged) => decide(merged, rules, askedWith))
+    const key = this.#storeKey(stored.variant)
     // What may no longer be kept still answers those who wait for it now.
-    if (decision.kind === 'uncacheable') store.delete(key)
-    else if (!store.replace(key, stored, response)) {
-      const bodyBytes = stored.body.kind === 'buffered' ? (stored.body.length ?? 0) : 0
+    if (!isStorable) this.#forget(response.status)
+    else if (!this.#isDisowned && !store.replace(key, stored, response)) {
+      const bodyBytes = stored.body.kind === 'sliced' ? 0 : (stored.body.length ?? 0)
       const room = store.reserve(memoryCost(key, response.headerPairs, bodyBytes))
       if (room !== undefined) store.put(key, response, room)
     }
     this.#over({ kind: 'notModified' })
-    this.#settleAll({ kind: 'notModified', response })
+    this.#waiters.settleAll({ kind: 'notModified', response })
   }
 
-  /** An answer without the object: 403, 404 and their like. */
-  #receiveNegative(received: Received, decision: Decision): void {
-    const { key, store } = this.#options
-    const response = negativeAnswer(received, decision)
-    store.delete(key)
-    if (decision.kind === 'store') {
+  /** Whether a 304 is about other bytes than the stored ones (RFC 9111 §4.3.4). */
+  #isOfAnother({ headers }: Received): boolean {
+    const etag = strongEtag(headers)
+    return etag !== undefined && etag !== this.#options.stored?.etag
+  }
+
+  /** An answer that is all here. */
+  #keep(response: StoredResponse, decision: Decision): void {
+    const { store } = this.#parts
+    this.#forget(response.status)
+    if (decision.kind === 'store' && !this.#isDisowned) {
+      const key = this.#storeKey(response.variant)
       const room = store.reserve(memoryCost(key, response.headerPairs, response.body.length ?? 0))
       if (room !== undefined) store.put(key, response, room)
     }
     this.#over({ kind: 'complete' })
-    this.#settleAll({ kind: 'response', response })
+    this.#waiters.settleAll({ kind: 'response', response, isStored: decision.kind === 'store' })
   }
 
-  /** Gives the one stream to the first waiter that wants all of it; nobody does: the connection is let go. */
-  #handOut(received: Received, source: OriginBody, reason: UncacheableReason, length: number | undefined): void {
-    const { objectKey, store, contentTypeFor } = this.#options
-    const contentType = contentTypeFor(objectKey, received.headers['content-type'])
-    const response = passedAnswer(received, contentType, new StreamedBody(source, length))
-    store.delete(this.key)
+  /** Gives the one stream to the first waiter that may have it and wants all of it; else its connection is let go. */
+  #handOut(received: Received, source: OriginBody, reason: UncacheableReason): void {
+    const length = contentLength(received.headers)
+    const response = passedAnswer(received, this.#contentType(received), new StreamedBody(source, length))
+    this.#forget(received.status)
     // The length of a part says nothing about the object's.
     this.#over({ kind: 'uncacheable', reason, length: received.status === 200 ? length : undefined })
-    const taker = [...this.#waiters].find((waiter) => waiter.wantsWhole)
+    const taker = this.#waiters.takeOne(this.#options.isPersonal)
     if (taker === undefined) source.destroy()
-    else this.#waiters.delete(taker)
     taker?.settle({ kind: 'uncacheable', reason, response })
-    this.#settleAll({ kind: 'uncacheable', reason, response: undefined })
+    this.#waiters.settleAll({ kind: 'uncacheable', reason, response: undefined })
+  }
+
+  #storeKey(variant: Variant | undefined): CacheKey {
+    const { url } = this.#options
+    const { store, variants } = this.#parts
+    if (variant === undefined) return url
+    if (variant.names.length === 0 && !variants.has(url)) return url
+    const { key, dropped } = variants.learn(url, variant)
+    for (const one of dropped) store.delete(one)
+    return key
+  }
+
+  /** An answer that is none to keep stands in the place of the older one; a failure says nothing about it. */
+  #forget(status: number): void {
+    if (this.#isDisowned || status >= 500) return
+    const { stored, url } = this.#options
+    const { store, variants } = this.#parts
+    store.delete(stored === undefined || stored.variant.names.length === 0 ? url : variants.keyOf(url, stored.variant))
   }
 
   #fail(error: OriginError): void {
     this.#over({ kind: 'failed', error })
-    this.#settleAll({ kind: 'failed', error })
+    this.#waiters.settleAll({ kind: 'failed', error })
   }
 
   #over(state: FillState): void {
     this.#state = state
-    this.#options.onOver(this)
-  }
-
-  #settleAll(outcome: FillOutcome): void {
-    for (const waiter of this.#waiters) waiter.settle(outcome)
-    this.#waiters.clear()
+    this.#parts.onOver(this)
   }
 }

@@ -1,11 +1,16 @@
 /**
- * Policy: pure decisions about an origin's answer. May it be stored, and how long is it fresh?
+ * Policy: pure decisions about an origin's answer. May it be stored, how long is it fresh, may it be used when stale?
  *
  * No clock and no I/O here: times come in, a decision goes out, and every refusal has a reason word.
  */
 
+import type { CacheControl } from '../http/cache-control.ts'
 import { parseCacheControl } from '../http/cache-control.ts'
+import { parseCdnCacheControl } from '../http/cdn-cache-control.ts'
 import { freshnessLifetimeSeconds, initialAgeSeconds } from '../http/freshness.ts'
+import { forbidsStale, staleWindows } from '../http/stale.ts'
+import { isHeuristicallyCacheable } from '../http/status.ts'
+import { storability } from '../http/storability.ts'
 
 /** A route's caching rules. */
 export interface CacheRules {
@@ -13,70 +18,154 @@ export interface CacheRules {
   readonly ttlMs?: number | undefined
   /** Freshness in milliseconds where the origin says nothing. */
   readonly defaultTtlMs: number
-  /** Freshness in milliseconds of answers without the object, by status. A status that is absent is not stored. */
+  /** Freshness in milliseconds of answers from 400 on where the origin says nothing, or nothing that counts, by status. */
   readonly negativeTtlMs: ReadonlyMap<number, number>
+  /** Whether what the origin says of an answer from 400 on counts; a store's own errors say nothing. @default false */
+  readonly heedsErrorFields?: boolean
+  /** Where the origin says nothing: how long a stale answer may be used while a new one is fetched. @default 0 */
+  readonly staleWhileRevalidateMs?: number | undefined
+  /** Where the origin says nothing: how long a stale answer may be used in place of an error. @default 0 */
+  readonly staleIfErrorMs?: number | undefined
+  /** Whether an answer that sets cookies may be kept, and its cookies given to everybody. @default true */
+  readonly storesSetCookie?: boolean
 }
 
 /** What a decision is made from: an origin's final answer and when it was asked for and received (epoch ms). */
 export interface Received {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
+  readonly setCookies?: readonly string[]
   readonly requestTimeMs: number
   readonly responseTimeMs: number
 }
 
-/** A word for the `detail` parameter of Cache-Status. */
-export type UncacheableReason = 'no-store' | 'private' | 'status' | 'too-large' | 'no-length' | 'no-room'
+/** What of the request bears on the answer's being kept. */
+export interface AskedWith {
+  /** The origin has seen somebody's Authorization. */
+  readonly isAuthorized: boolean
+}
 
-/** Until when an answer may be used without asking the origin. */
+/** A word for the `detail` parameter of Cache-Status. */
+export type UncacheableReason =
+  | 'authorization'
+  | 'failure'
+  | 'no-length'
+  | 'no-room'
+  | 'no-store'
+  | 'private'
+  | 'range'
+  | 'set-cookie'
+  | 'status'
+  | 'too-large'
+  | 'vary'
+
+/** Until when an answer may be used, and how. */
 export interface Freshness {
   /** RFC 9111 §4.2.3, whole seconds. */
   readonly initialAgeSeconds: number
   /** Epoch ms; at and after it the answer is stale. */
   readonly staleAtMs: number
-}
-
-export type Decision =
-  | { readonly kind: 'store'; readonly freshness: Freshness }
-  | { readonly kind: 'uncacheable'; readonly reason: UncacheableReason }
-
-/** RFC 9111 §3 for a shared cache that only ever asks with GET. */
-export function decide(received: Received, rules: CacheRules): Decision {
-  if (received.status !== 200) return decideNegative(received, rules)
-  if (rules.ttlMs === undefined) {
-    const cacheControl = parseCacheControl(received.headers['cache-control'])
-    if (cacheControl.noStore) return { kind: 'uncacheable', reason: 'no-store' }
-    if (cacheControl.private) return { kind: 'uncacheable', reason: 'private' }
-  }
-  return { kind: 'store', freshness: freshnessOf(received, rules) }
+  /** Its origin forbids to use it when stale. @default false */
+  readonly mustRevalidate?: boolean
+  /** Epoch ms; see StoredResponse. Absent: never when stale. */
+  readonly whileRevalidateUntilMs?: number
+  /** Epoch ms; see StoredResponse. Absent: never when stale. */
+  readonly ifErrorUntilMs?: number
 }
 
 /**
- * The freshness of a 200. A lifetime the origin states is counted from when the answer was made there, so its age on
- * arrival is taken off; a lifetime the route states is counted from its arrival here.
+ * - `store`: it answers later requests too
+ * - `share`: it answers those who wait for it, and nobody later
+ * - `uncacheable`: it is for one client, or too large for the others to wait for
  */
-export function freshnessOf(received: Received, rules: CacheRules): Freshness {
-  const { headers, requestTimeMs, responseTimeMs } = received
-  const age = initialAgeSeconds(
-    { ...(headers['date'] && { date: headers['date'] }), ...(headers['age'] && { age: headers['age'] }) },
-    requestTimeMs,
-    responseTimeMs,
-  )
-  if (rules.ttlMs !== undefined) return { initialAgeSeconds: age, staleAtMs: responseTimeMs + rules.ttlMs }
-  const stated = freshnessLifetimeSeconds(
-    {
-      ...(headers['cache-control'] && { cacheControl: headers['cache-control'] }),
-      ...(headers['expires'] !== undefined && { expires: headers['expires'] }),
-      ...(headers['date'] && { date: headers['date'] }),
-    },
-    responseTimeMs,
-  )
-  const staleAtMs = responseTimeMs + (stated === undefined ? rules.defaultTtlMs : (stated - age) * 1000)
-  return { initialAgeSeconds: age, staleAtMs }
+export type Decision =
+  | { readonly kind: 'store'; readonly freshness: Freshness }
+  | { readonly kind: 'share'; readonly reason: UncacheableReason }
+  | { readonly kind: 'uncacheable'; readonly reason: UncacheableReason }
+
+const NOBODY: AskedWith = { isAuthorized: false }
+
+/** RFC 9111 §3 for a shared cache and an answer to GET. */
+export function decide(received: Received, rules: CacheRules, { isAuthorized }: AskedWith = NOBODY): Decision {
+  const { status, headers, setCookies } = received
+  const isError = status >= 400
+  if (isError && rules.heedsErrorFields !== true) return decideNegative(received, rules)
+  const ttlMs = isError ? undefined : rules.ttlMs
+  const cacheControl = effectiveCacheControl(headers)
+  const verdict = storability({ status, cacheControl, isAuthorized })
+  if (verdict === 'authorization' || (verdict !== 'storable' && ttlMs === undefined)) {
+    return { kind: 'uncacheable', reason: verdict }
+  }
+  // A part is kept by whoever asked for it as a part; it is never taken for the whole (RFC 9111 §3.3).
+  if (status === 206) return { kind: 'uncacheable', reason: 'status' }
+  if (rules.storesSetCookie === false && setCookies !== undefined && setCookies.length > 0) {
+    return { kind: 'uncacheable', reason: 'set-cookie' }
+  }
+  const statedSeconds = ttlMs === undefined ? statedLifetimeSeconds(received) : undefined
+  const lifetimeMs = ttlMs ?? (statedSeconds === undefined ? defaultTtlMs(received, cacheControl, rules) : undefined)
+  if (lifetimeMs === undefined && statedSeconds === undefined) {
+    if (!isError) return { kind: 'uncacheable', reason: 'status' }
+    return { kind: 'share', reason: status >= 500 ? 'failure' : 'status' }
+  }
+  return { kind: 'store', freshness: freshnessOf(received, cacheControl, rules, { lifetimeMs, statedSeconds }) }
 }
 
 function decideNegative({ status, responseTimeMs }: Received, rules: CacheRules): Decision {
   const ttlMs = rules.negativeTtlMs.get(status) ?? 0
-  if (ttlMs <= 0) return { kind: 'uncacheable', reason: 'status' }
+  if (ttlMs <= 0) return { kind: 'share', reason: status >= 500 ? 'failure' : 'status' }
   return { kind: 'store', freshness: { initialAgeSeconds: 0, staleAtMs: responseTimeMs + ttlMs } }
+}
+
+/** CDN-Cache-Control is meant for caches like this one and stands in place of all the others (RFC 9213 §2.2). */
+function effectiveCacheControl(headers: Readonly<Record<string, string>>): CacheControl {
+  return parseCdnCacheControl(headers['cdn-cache-control']) ?? parseCacheControl(headers['cache-control'])
+}
+
+function statedLifetimeSeconds({ headers, responseTimeMs }: Received): number | undefined {
+  return freshnessLifetimeSeconds(
+    {
+      cacheControl: headers['cache-control'],
+      //cdn headers['cdn-cache-control'],
+      expires: headers['expires'],
+      date: headers['date'],
+    },
+    responseTimeMs,
+  )
+}
+
+/** RFC 9111 §4.2.2: a lifetime of ours only for statuses that allow it, or where the answer says it may be kept. */
+function defaultTtlMs({ status }: Received, cacheControl: CacheControl, rules: CacheRules): number | undefined {
+  const negativeMs = rules.negativeTtlMs.get(status)
+  if (status >= 400) return negativeMs !== undefined && negativeMs > 0 ? negativeMs : undefined
+  return isHeuristicallyCacheable(status) || cacheControl.public ? rules.defaultTtlMs : undefined
+}
+
+/**
+ * A lifetime the origin states is counted from when the answer was made there, so its age on arrival is taken off; a
+ * lifetime of the route is counted from its arrival here.
+ */
+function freshnessOf(
+  { status, headers, requestTimeMs, responseTimeMs }: Received,
+  cacheControl: CacheControl,
+  rules: CacheRules,
+  {
+    lifetimeMs,
+    statedSeconds = 0,
+  }: { readonly lifetimeMs?: number | undefined; readonly statedSeconds?: number | undefined },
+): Freshness {
+  const age = initialAgeSeconds({ date: headers['date'], age: headers['age'] }, requestTimeMs, responseTimeMs)
+  const staleAtMs = responseTimeMs + (lifetimeMs ?? (statedSeconds - age) * 1000)
+  // What is no object is no better than an error that could not say so.
+  if (status >= 400) return { initialAgeSeconds: age, staleAtMs }
+  const { whileRevalidateSeconds, ifErrorSeconds } = staleWindows(cacheControl, {
+    staleWhileRevalidateSeconds: (rules.staleWhileRevalidateMs ?? 0) / 1000,
+    staleIfErrorSeconds: (rules.staleIfErrorMs ?? 0) / 1000,
+  })
+  return {
+    initialAgeSeconds: age,
+    staleAtMs,
+    ...(forbidsStale(cacheControl) && { mustRevalidate: true }),
+    ...(whileRevalidateSeconds > 0 && { whileRevalidateUntilMs: staleAtMs + whileRevalidateSeconds * 1000 }),
+    ...(ifErrorSeconds > 0 && { ifErrorUntilMs: staleAtMs + ifErrorSeconds * 1000 }),
+  }
 }

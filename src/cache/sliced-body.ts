@@ -91,6 +91,12 @@ export class SlicedBody implements Body, ReaderBody, RunBody {
     return new SlicedReader(this, start, end ?? this.length, onReady)
   }
 
+  covers(start: number, end: number): boolean {
+    const last = this.indexOf(Math.max(start, end - 1))
+    for (let index = this.indexOf(start); index <= last; index += 1) if (!this.isPresent(index)) return false
+    return true
+  }
+
   discard(): void {
     // The slices belong to the cache, not to one answer.
   }

@@ -8,10 +8,12 @@
 
 import { formatHttpDate } from '../http/date.ts'
 import { isFieldValue } from '../http/headers.ts'
+import type { RequestDirectives } from '../http/request-directives.ts'
 import { isToken } from '../http/syntax.ts'
 import type { Body } from './body.ts'
 import { BufferedBody } from './buffered-body.ts'
 import type { Freshness } from './policy.ts'
+import { NO_VARIANT, type Variant } from './variants.ts'
 
 export interface StoredResponse {
   readonly status: number
@@ -24,23 +26,45 @@ export interface StoredResponse {
   readonly date: string | undefined
   readonly contentType: string | undefined
   readonly body: Body
+  /** Which requests it answers, beside the one it was fetched for. */
+  readonly variant: Variant
+  /** What caches before this one said (RFC 9211 §2): members of Cache-Status, in front of ours. */
+  readonly upstreamStatus: string | undefined
   /** Epoch ms at which the origin's headers came in. */
   readonly responseTimeMs: number
   readonly initialAgeSeconds: number
+  /** Epoch ms; at and after it the answer is stale. */
   readonly staleAtMs: number
+  /** Once stale it may not be used whatever a request says (RFC 9111 §4.2.4). */
+  readonly mustRevalidate: boolean
+  /** Epoch ms; before it the stale answer may be used while a new one is fetched (RFC 5861 §3). */
+  readonly whileRevalidateUntilMs: number
+  /** Epoch ms; before it the stale answer may be used in place of an error (RFC 5861 §4). */
+  readonly ifErrorUntilMs: number
 }
 
 export interface ResponseParts {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
+  readonly setCookies?: readonly string[] | undefined
   readonly contentType: string | undefined
   readonly body: Body
+  /** @default answers every request for its key */
+  readonly variant?: Variant
   readonly responseTimeMs: number
   readonly freshness: Freshness
 }
 
-/** Fields that belong to one transfer or one moment, and are written per answer. */
-const PER_ANSWER = new Set(['content-length', 'content-type', 'accept-ranges', 'age', 'date', 'cache-status'])
+/** Fields that belong to one transfer or one moment, and are written per answer; cookies, which cannot be joined. */
+const PER_ANSWER = new Set([
+  'accept-ranges',
+  'age',
+  'cache-status',
+  'content-length',
+  'content-type',
+  'date',
+  'set-cookie',
+])
 
 /** Spelled as people expect to read them; any other field goes out in lower case. */
 const SPELLING: ReadonlyMap<string, string> = new Map([
@@ -53,22 +77,30 @@ const SPELLING: ReadonlyMap<string, string> = new Map([
   ['etag', 'ETag'],
   ['expires', 'Expires'],
   ['last-modified', 'Last-Modified'],
+  ['location', 'Location'],
+  ['vary', 'Vary'],
 ])
 
 export function makeStoredResponse(parts: ResponseParts): StoredResponse {
-  const { status, headers, body, contentType, responseTimeMs, freshness } = parts
+  const { status, headers, body, contentType, responseTimeMs, freshness, variant = NO_VARIANT } = parts
+  const upstreamStatus = headers['cache-status']
   return {
     status,
-    headerPairs: preparePairs(status, headers, contentType, body),
+    headerPairs: preparePairs(parts),
     originHeaders: headers,
     etag: headers['etag'],
     lastModified: headers['last-modified'],
     date: headers['date'],
     contentType,
     body,
+    variant,
+    upstreamStatus: upstreamStatus !== undefined && isFieldValue(upstreamStatus) ? upstreamStatus : undefined,
     responseTimeMs,
     initialAgeSeconds: freshness.initialAgeSeconds,
     staleAtMs: freshness.staleAtMs,
+    mustRevalidate: freshness.mustRevalidate ?? false,
+    whileRevalidateUntilMs: freshness.whileRevalidateUntilMs ?? freshness.staleAtMs,
+    ifErrorUntilMs: freshness.ifErrorUntilMs ?? freshness.staleAtMs,
   }
 }
 
@@ -81,9 +113,14 @@ export function refreshStoredResponse(
   headers: Readonly<Record<string, string>>,
   responseTimeMs: number,
   freshness: Freshness,
+  setCookies: readonly string[] = setCookiesOf(stored),
 ): StoredResponse {
-  const { status, contentType, body } = stored
-  return makeStoredResponse({ status, headers, contentType, body, responseTimeMs, freshness })
+  const { status, contentType, body, variant } = stored
+  return makeStoredResponse({ status, headers, setCookies, contentType, body, variant, responseTimeMs, freshness })
+}
+
+function setCookiesOf({ headerPairs }: StoredResponse): readonly string[] {
+  return headerPairs.filter((_, index) => index % 2 === 1 && headerPairs[index - 1] === 'Set-Cookie')
 }
 
 /** The fields of a stored answer after a 304 that carried `newer`. */
@@ -117,6 +154,14 @@ export function makeNegativeResponse(status: number, responseTimeMs: number, fre
   })
 }
 
+/** Whether it may be used as it is by a request that asks caches for these things (RFC 9111 §5.2.1). */
+export function isUsable(stored: StoredResponse, nowMs: number, asked: RequestDirectives): boolean {
+  const { noCache, maxAge, minFresh = 0, maxStale = 0 } = asked
+  if (noCache || (maxAge !== undefined && currentAgeSeconds(stored, nowMs) > maxAge)) return false
+  const lateMs = stored.mustRevalidate ? 0 : maxStale * 1000
+  return nowMs < stored.staleAtMs - minFresh * 1000 + lateMs
+}
+
 export function isFresh(stored: StoredResponse, nowMs: number): boolean {
   return nowMs < stored.staleAtMs
 }
@@ -141,18 +186,14 @@ export function memoryCost(key: string, headerPairs: readonly string[], bodyByte
 /** Map entry, list links, StoredResponse, Body and their arrays, rounded up. */
 const OBJECT_OVERHEAD_BYTES = 1024
 
-function preparePairs(
-  status: number,
-  headers: Readonly<Record<string, string>>,
-  contentType: string | undefined,
-  body: Body,
-): readonly string[] {
+function preparePairs({ status, headers, setCookies = [], contentType, body }: ResponseParts): readonly string[] {
   const pairs: string[] = []
   if (contentType !== undefined && isFieldValue(contentType)) pairs.push('Content-Type', contentType)
   for (const [name, value] of Object.entries(headers)) {
     if (PER_ANSWER.has(name) || !isToken(name) || !isFieldValue(value)) continue
     pairs.push(SPELLING.get(name) ?? name, value)
   }
+  for (const cookie of setCookies) if (isFieldValue(cookie)) pairs.push('Set-Cookie', cookie)
   if (status === 200 && body.kind !== 'streamed') pairs.push('Accept-Ranges', 'bytes')
   const date = headers['date']
   if (date !== undefined && isFieldValue(date)) pairs.push('Date', date)

@@ -16,6 +16,12 @@ type StreamedState =
   | { readonly kind: 'failed'; readonly error: OriginError }
   | { readonly kind: 'closed' }
 
+const NO_BYTES: OriginBody = {
+  next: () => Promise.resolve({ done: true, value: undefined }),
+  destroy: () => undefined,
+  [Symbol.asyncIterator]: () => NO_BYTES,
+}
+
 /** Bytes that pass through: one chunk ahead of the reader, none kept. Owns the origin's body. */
 export class StreamedBody implements Body {
   readonly kind = 'streamed'
@@ -29,11 +35,20 @@ export class StreamedBody implements Body {
     this.length = length
   }
 
+  /** For an answer without content; `length` is what its Content-Length says. */
+  static withoutBytes(length: number | undefined): StreamedBody {
+    return new StreamedBody(NO_BYTES, length)
+  }
+
   open(start: number, end: number | undefined, onReady: () => void): BodyReader {
     if (this.#isOpened) throw new Error('a streamed body has one reader')
     if (start !== 0 || (end !== undefined && end !== this.length)) throw new Error('a streamed body is read as a whole')
     this.#isOpened = true
     return new StreamedReader(this.#source, this.length, onReady)
+  }
+
+  covers(): boolean {
+    return true
   }
 
   discard(): void {

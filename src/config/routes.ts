@@ -8,7 +8,7 @@ import * as z from 'zod'
 import { isFieldValue, isHopByHop } from '../http/headers.ts'
 import { compilePattern } from '../http/pattern.ts'
 import { isToken } from '../http/syntax.ts'
-import { filledText, flag, textThat, time } from './kinds.ts'
+import { filledText, flag, oneOf, textThat, time } from './kinds.ts'
 import type { Kind, Reading } from './option.ts'
 import { EVEN_IF_WRONG, list, notSupportedYet, option, optionWithDefault, section, table } from './option.ts'
 
@@ -43,13 +43,41 @@ const originNames: Kind<readonly string[]> = {
   },
 }
 
+/** Methods with a meaning of their own here, or none that could be passed on. */
+const NEVER_PASSED_ON = ['CONNECT', 'TRACE']
+
+/** As they go over the wire; always with GET and HEAD. */
+const methodNames: Kind<readonly string[]> = {
+  read: (value) => {
+    if (!Array.isArray(value) || value.length === 0)
+      return { fault: 'expected a list of methods, such as [GET, HEAD, POST]' }
+    for (const name of value) {
+      if (typeof name !== 'string' || !isToken(name))
+        return { fault: 'expected a list of methods, such as [GET, HEAD, POST]' }
+      if (name !== name.toUpperCase()) return { fault: 'expected methods in capital letters' }
+      if (NEVER_PASSED_ON.includes(name)) return { fault: `holds ${name}, which is never passed on` }
+    }
+    if (!value.includes('GET') || !value.includes('HEAD')) return { fault: 'expected GET and HEAD among them' }
+    return { value: [...new Set<string>(value)] }
+  },
+  jsonSchema: {
+    type: 'array',
+    items: { type: 'string', minLength: 1, description: 'Name of a method.' },
+    minItems: 2,
+    uniqueItems: true,
+  },
+}
+
 const query = section({
   include: z
     .array(option(filledText, 'Name of a query parameter.'), { error: 'expected a list of parameter names' })
     .meta({ description: 'Query parameters that are part of the key; none where the list is empty.' }),
 })
   .optional()
-  .meta({ description: 'Which query parameters make a difference. Default: none for an s3 origin.' })
+  .meta({
+    description:
+      'Which query parameters make a difference. Default: none for an s3 origin, all for an http one. What is not part of the key does not reach the origin either.',
+  })
 
 const negativeTtl = table(
   /^[45][0-9][0-9]$/,
@@ -105,12 +133,28 @@ const route = section({
   negativeTtl,
   query,
   responseHeaders,
-  staleWhileRevalidate: notSupportedYet(
-    option(time, 'How long after its freshness an answer may still be served while a new one is fetched.'),
+  staleWhileRevalidate: optionWithDefault(
+    time,
+    'How long after its freshness an answer may still be served while a new one is fetched, where the origin does not say: stale-while-revalidate of its own counts first, must-revalidate and its kin forbid it.',
+    '0s',
   ),
-  staleIfError: notSupportedYet(
-    option(time, 'How long after its freshness an answer may still be served when the origin fails.'),
+  staleIfError: optionWithDefault(
+    time,
+    'How long after its freshness an answer may still be served in place of an error of the origin (no connection, no answer in time, 5xx, an open circuit), where the origin does not say, as above.',
+    '1h',
   ),
+  methods: option(
+    methodNames,
+    'Methods that are passed on, of an HTTP origin only. What an unsafe one may have changed is dropped from memory. Default: GET, HEAD.',
+  ).optional(),
+  requestCacheControl: option(
+    oneOf(['ignore', 'honour']),
+    'honour: a client may ask for a newer answer than the stored one (Cache-Control: no-cache, max-age, min-fresh, max-stale, no-store; Pragma), at the cost of the origin. only-if-cached always counts. HTTP origins only. Default: ignore.',
+  ).optional(),
+  storeSetCookie: option(
+    flag,
+    'false: an answer that sets cookies is not kept. HTTP origins only. Default: true, as the standard has it: an origin forbids it by private or no-store.',
+  ).optional(),
   cors: notSupportedYet(
     section({
       origins: z

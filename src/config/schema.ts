@@ -5,8 +5,8 @@
  * the way down, and nothing in it contradicts anything else in it.
  */
 
-import type * as z from 'zod'
-import { address, parseAddress } from './address.ts'
+import * as z from 'zod'
+import { address, network, parseAddress } from './address.ts'
 import { filledText, flag, oneOf, size, text } from './kinds.ts'
 import {
   EVEN_IF_WRONG,
@@ -108,8 +108,21 @@ const admin = notSupportedYet(
   }).meta({ description: 'Health, metrics, statistics and purging, on a listener of its own.' }),
 )
 
+const trustedProxies = z
+  .array(option(network, 'An address or a network, such as 10.0.0.0/8 or ::1.'), {
+    error: 'expected a list of addresses and networks',
+  })
+  .prefault([])
+  .meta({
+    description:
+      'Proxies in front of this one whose X-Forwarded-For, -Proto, -Host and Forwarded are believed and added to. Of everybody else they are replaced. Default: none.',
+  })
+
+/** What only makes sense where the origin sees the clients' requests. */
+const OF_HTTP_ROUTES = ['methods', 'requestCacheControl', 'storeSetCookie'] as const
+
 /** The whole file. What it takes in is the tree of the YAML after `${NAME}` was replaced. */
-export const configSchema = section({ listen, admin, cache, log, origins, routes })
+export const configSchema = section({ listen, admin, trustedProxies, cache, log, origins, routes })
   .superRefine((written, context) => {
     const known = isMapping(written.origins) ? Object.keys(written.origins) : undefined
     if (known === undefined || known.length === 0 || !Array.isArray(written.routes)) return
@@ -126,6 +139,23 @@ export const configSchema = section({ listen, admin, cache, log, origins, routes
       context.addIssue({ code: 'custom', path: ['routes', index, 'origin'], message })
     }
   }, EVEN_IF_WRONG)
+  .superRefine((written, context) => {
+    if (!isMapping(written.origins) || !Array.isArray(written.routes)) return
+    for (const [index, route] of written.routes.entries()) {
+      const names: unknown = isMapping(route) ? route['origin'] : undefined
+      if (!isMapping(route) || !Array.isArray(names)) continue
+      const types = new Set(names.map((name) => typeOf(written.origins, name)))
+      if (types.size > 1 && !types.has(undefined)) {
+        const message = 'names origins of different types, which know the same object by different names'
+        context.addIssue({ code: 'custom', path: ['routes', index, 'origin'], message })
+      }
+      for (const key of OF_HTTP_ROUTES) {
+        if (route[key] === undefined || !types.has('s3')) continue
+        const message = 'has no meaning with an s3 origin, which sees nothing of the request'
+        context.addIssue({ code: 'custom', path: ['routes', index, key], message })
+      }
+    }
+  }, EVEN_IF_WRONG)
   .meta({ title: 'segment-shield', description: 'Configuration of segment-shield.' })
 
 /** A configuration that was found good, with every default filled in. Bytes and milliseconds. */
@@ -138,6 +168,11 @@ export type PoolConfig = S3OriginConfig['pool']
 export type RouteConfig = Config['routes'][number]
 
 type DeepReadonly<T> = T extends object ? { readonly [Key in keyof T]: DeepReadonly<T[Key]> } : T
+
+function typeOf(origins: Record<string, unknown>, name: unknown): unknown {
+  const origin = typeof name === 'string' ? origins[name] : undefined
+  return isMapping(origin) ? origin['type'] : undefined
+}
 
 function isMapping(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)

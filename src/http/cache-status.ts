@@ -7,8 +7,9 @@
 /**
  * - `hit`: answered from the store, nobody else was asked
  * - `forward`: the origin was asked, or is being asked
- *   - `fwd`: why: `uri-miss` nothing is stored for it, `stale` what is stored is too old, `bypass` the cache was told
- *     not to take part, `miss` nothing usable for another reason
+ *   - `fwd`: why: `uri-miss` nothing is stored for it, `vary-miss` only for requests with other fields, `stale` what is
+ *     stored is too old, `partial` some of the bytes are missing, `request` the request asked for it, `method` it
+ *     demands it, `bypass` the cache was told not to take part, `miss` nothing usable for another reason
  *   - `fwdStatus`: the origin's status, where it has answered
  *   - `stored`: the answer went into the store
  *   - `collapsed`: the request joined one already under way
@@ -19,13 +20,16 @@ export type CacheStatus =
   | { readonly kind: 'hit'; readonly ttlSeconds: number }
   | {
       readonly kind: 'forward'
-      readonly fwd: 'uri-miss' | 'stale' | 'bypass' | 'miss'
+      readonly fwd: ForwardReason
       readonly fwdStatus?: number
       readonly stored: boolean
       readonly collapsed: boolean
       readonly ttlSeconds?: number
       readonly detail?: string
     }
+
+/** RFC 9211 §2.2 */
+export type ForwardReason = 'uri-miss' | 'vary-miss' | 'stale' | 'partial' | 'request' | 'method' | 'bypass' | 'miss'
 
 /** RFC 9651 §3.3.4 */
 const STRUCTURED_TOKEN = /^[A-Za-z*][!#$%&'*+\-.^_`|~0-9A-Za-z:/]*$/

@@ -15,21 +15,18 @@ export const MAX_TARGET_BYTES = 8192
 /** Longest object name S3 knows, in bytes of UTF-8. */
 export const MAX_KEY_BYTES = 1024
 
-const MAX_PATH_BYTES = '/'.length + MAX_KEY_BYTES
-
 /**
- * - `ok`: `path` is percent-decoded and begins with `/`; `query` is as it was sent, without its `?`, empty if there
- *   is none
+ * - `ok`: `path` is percent-decoded and begins with `/`, `sentPath` is the same as it was sent; `query` is as it was
+ *   sent too, without its `?`, empty if there is none
  * - `refused`: the request goes no further; `text` repeats nothing of what was sent
  */
 export type RequestTarget =
-  | { readonly kind: 'ok'; readonly path: string; readonly query: string }
+  | { readonly kind: 'ok'; readonly path: string; readonly sentPath: string; readonly query: string }
   | { readonly kind: 'refused'; readonly status: 400 | 414; readonly text: string }
 
 type Refusal = Extract<RequestTarget, { kind: 'refused' }>
 
 const targetTooLong: Refusal = { kind: 'refused', status: 414, text: 'The request target is too long' }
-const pathTooLong: Refusal = { kind: 'refused', status: 414, text: 'The path is too long' }
 const notOriginForm: Refusal = { kind: 'refused', status: 400, text: 'The request target must begin with a slash' }
 const badCharacter: Refusal = { kind: 'refused', status: 400, text: 'Forbidden character in the request target' }
 const badEscape: Refusal = { kind: 'refused', status: 400, text: 'Bad percent-escape in the path' }
@@ -67,9 +64,8 @@ export function parseTarget(target: string): RequestTarget {
   const sentPath = pathEnd === -1 ? target : target.slice(0, pathEnd)
   const query = pathEnd === -1 ? '' : target.slice(pathEnd + 1)
   if (hasEscape) return decodePath(sentPath, query)
-  if (sentPath.length > MAX_PATH_BYTES) return pathTooLong
   if (hasLeadingDot && DOT_SEGMENT.test(sentPath)) return dotSegment
-  return { kind: 'ok', path: sentPath, query }
+  return { kind: 'ok', path: sentPath, sentPath, query }
 }
 
 function decodePath(sentPath: string, query: string): RequestTarget {
@@ -80,8 +76,7 @@ function decodePath(sentPath: string, query: string): RequestTarget {
     // A URIError is its only complaint: an incomplete escape, or bytes that are not UTF-8.
     return badEscape
   }
-  if (Buffer.byteLength(path) > MAX_PATH_BYTES) return pathTooLong
   if (path.includes('\0')) return nulInPath
   if (DOT_SEGMENT.test(path)) return dotSegment
-  return { kind: 'ok', path, query }
+  return { kind: 'ok', path, sentPath, query }
 }

@@ -9,7 +9,7 @@ import type { StoredResponse } from '../cache/stored-response.ts'
 import type { Plan } from './plan.ts'
 
 /** Fields of a 304 (RFC 9110 §15.4.5): what a client needs to update its own copy, and nothing about bytes. */
-const IN_NOT_MODIFIED = new Set(['Cache-Control', 'Content-Location', 'Date', 'ETag', 'Expires', 'vary'])
+const IN_NOT_MODIFIED = new Set(['Cache-Control', 'Content-Location', 'Date', 'ETag', 'Expires', 'Vary'])
 
 /** They describe the object's bytes. */
 const OF_REPRESENTATION = new Set(['content-disposition', 'content-language', 'content-location', 'content-type'])

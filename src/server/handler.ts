@@ -5,38 +5,29 @@
  */
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Cache } from '../cache/cache.ts'
-import { cacheKey, selectQuery } from '../cache/key.ts'
 import { ttlSeconds } from '../cache/stored-response.ts'
-import type { Clock } from '../clock.ts'
 import type { ClientError } from '../errors.ts'
-import { OriginError, toClientError } from '../errors.ts'
 import { parseTarget } from '../http/target.ts'
-import { isPlaylist } from '../media/types.ts'
 import type { AccessLog } from './exchange.ts'
 import { beginExchange } from './exchange.ts'
 import { NO_PAIRS } from './fields.ts'
+import type { Asked, ForwardOptions } from './forward.ts'
+import { forward, passOn, repeatable } from './forward.ts'
+import { requestDirectives } from './forwarding.ts'
 import { framingFault } from './framing.ts'
-import type { Outgoing, ResponderOptions } from './respond.ts'
+import type { Outgoing } from './respond.ts'
 import { respond, sendAllowed, sendError } from './respond.ts'
-import type { Route } from './router.ts'
-import { findRoute, objectKey } from './router.ts'
+import { findRoute, requestedObject } from './router.ts'
 
-export interface HandlerOptions extends ResponderOptions {
-  readonly routes: readonly Route[]
-  readonly cache: Cache
-  readonly clock: Clock
+export interface HandlerOptions extends ForwardOptions {
   readonly accessLog: AccessLog
-  /** A failure that is no OriginError is a fault of this program, and is reported here. */
-  readonly onFault: (error: unknown) => void
 }
 
 export type Handler = (req: IncomingMessage, res: ServerResponse) => void
 
-export const ALLOWED_METHODS = 'GET, HEAD, OPTIONS'
-/** An object that is replaced more often than this while one request waits for it is not waited for. */
-const MAX_REPEATS = 3
 const NOT_FOUND: ClientError = { status: 404, text: 'Not found' }
+const PATH_TOO_LONG: ClientError = { status: 414, text: 'The path is too long' }
+const READ_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD'])
 
 export function createHandler(options: HandlerOptions): Handler {
   const { routes, cache, clock, accessLog } = options
@@ -60,66 +51,26 @@ export function createHandler(options: HandlerOptions): Handler {
     if (route === undefined) return sendError(unrouted, NOT_FOUND)
     exchange.route = route.match
     const outgoing: Outgoing = { req, res, exchange, routeHeaders: route.responseHeaders }
-    if (req.method === 'OPTIONS') return sendAllowed(outgoing, ALLOWED_METHODS)
-    if (req.method !== 'GET' && req.method !== 'HEAD') {
-      return sendError(outgoing, { status: 405, text: 'Method not allowed' }, ['Allow', ALLOWED_METHODS])
-    }
-    const object = objectKey(target.path, route.stripPrefix)
-    if (object === '') return sendError(outgoing, NOT_FOUND)
+    const { method = 'GET' } = req
+    const methods = route.http?.methods ?? READ_METHODS
+    if (!methods.has(method)) return refuseMethod(outgoing, method, methods)
+    const object = requestedObject(route, target)
+    if (object === 'none') return sendError(outgoing, NOT_FOUND)
+    if (object === 'too-long') return sendError(outgoing, PATH_TOO_LONG)
+    const directives = route.http && requestDirectives(req, route.http)
+    const asked: Asked = { route, object, path: target.path, directives }
+    if (method !== 'GET' && method !== 'HEAD') return void passOn(outgoing, asked, options)
 
-    const key = cacheKey(route.origin.name, object, selectQuery(target.query, route.queryInclude))
-    const stored = cache.fresh(key, exchange.startedMs)
-    if (stored === undefined) return void forward(outgoing, route, key, object, options)
+    const stored = cache.fresh(object.key, exchange.startedMs, route.http && req.headersDistinct, directives)
+    if (stored === undefined) return void forward(outgoing, asked, options)
     const ttl = ttlSeconds(stored, exchange.startedMs)
-    const answerable = stored.body.kind === 'sliced' ? repeatable(outgoing, route, key, object, options) : outgoing
+    const answerable = stored.body.kind === 'sliced' ? repeatable(outgoing, asked, options) : outgoing
     respond(answerable, stored, { kind: 'hit', ttlSeconds: ttl }, exchange.startedMs, options)
   }
 }
 
-/** The way of a request that memory has no fresh answer for; ends when the client leaves. */
-async function forward(outgoing: Outgoing, route: Route, key: string, object: string, options: HandlerOptions) {
-  const { req, res, exchange } = outgoing
-  const { cache, clock, onFault } = options
-  const abort = new AbortController()
-  res.once('close', () => abort.abort())
-  try {
-    const { response, status } = await cache.forward({
-      key,
-      origin: route.origin,
-      objectKey: object,
-      rules: route.rulesFor(object),
-      range: originRange(req),
-      isProbe: isProbe(req),
-      priority: isPlaylist(object) ? 'playlist' : 'segment',
-      signal: abort.signal,
-    })
-    if (abort.signal.aborted) response.body.discard()
-    else respond(repeatable(outgoing, route, key, object, options), response, status, clock.now(), options)
-  } catch (error) {
-    exchange.error = error instanceof Error ? error : new Error(String(error))
-    if (!(error instanceof OriginError)) onFault(error)
-    // A fault after the header: what the client has begun to receive must not look like an answer.
-    if (res.headersSent) res.destroy()
-    else sendError(outgoing, toClientError(error))
-  }
-}
-
-/** The same, and able to begin anew when the object turns out to be another one before anything was sent. */
-function repeatable(outgoing: Outgoing, route: Route, key: string, object: string, options: HandlerOptions): Outgoing {
-  const repeats = outgoing.repeats ?? 0
-  if (repeats === MAX_REPEATS) return outgoing
-  return {
-    ...outgoing,
-    askAgain: () => void forward({ ...outgoing, repeats: repeats + 1 }, route, key, object, options),
-  }
-}
-
-/** HEAD needs no bytes, and a range under If-Range may mean all of them or a few. */
-function isProbe({ method, headers }: IncomingMessage): boolean {
-  return method === 'HEAD' || (headers.range !== undefined && headers['if-range'] !== undefined)
-}
-
-/** The Range that an origin may be asked with; HEAD has none (RFC 9110 §14.2), nor has one that is conditional. */
-function originRange({ method, headers }: IncomingMessage): string | undefined {
-  return method === 'GET' && headers['if-range'] === undefined ? headers.range : undefined
+function refuseMethod(outgoing: Outgoing, method: string, methods: ReadonlySet<string>): void {
+  const allowed = [...new Set([...methods, 'OPTIONS'])].join(', ')
+  if (method === 'OPTIONS') sendAllowed(outgoing, allowed)
+  else sendError(outgoing, { status: 405, text: 'Method not allowed' }, ['Allow', allowed])
 }

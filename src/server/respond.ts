@@ -16,7 +16,7 @@ import type { CacheStatus } from '../http/cache-status.ts'
 import { formatCacheStatus } from '../http/cache-status.ts'
 import type { Exchange } from './exchange.ts'
 import { composeFields, NO_PAIRS, selectStored } from './fields.ts'
-import type { Part, Plan } from './plan.ts'
+import type { Part, Plan, PlanRequest } from './plan.ts'
 import { planAnswer } from './plan.ts'
 import { sendParts } from './send.ts'
 
@@ -49,38 +49,58 @@ export function respond(
   options: ResponderOptions,
 ): void {
   const { req, res, exchange, routeHeaders } = outgoing
-  const { headers } = req
-  const status = formatCacheStatus(CACHE_NAME, cacheStatus)
-  exchange.cacheStatus = status
-  const momentPairs = ['Age', String(currentAgeSeconds(response, nowMs)), 'Cache-Status', status]
+  const age = String(currentAgeSeconds(response, nowMs))
   const { bytes } = response.body
   exchange.body?.release()
   exchange.body = response.body
   response.body.hold()
   if (bytes !== undefined && isPlain(req)) {
-    const ownPairs = ['Content-Length', String(bytes.length), ...momentPairs]
+    const status = cacheStatusField(exchange, response, cacheStatus)
+    const ownPairs = ['Content-Length', String(bytes.length), 'Age', age, 'Cache-Status', status]
     exchange.bodyBytes = bytes.length
     res.writeHead(response.status, composeFields(response.status, response.headerPairs, routeHeaders, ownPairs))
     res.end(bytes)
     if (res.writableLength > 0) res.setTimeout(options.clientStallMs)
     return
   }
-  const plan = planAnswer(
-    {
-      isHead: req.method === 'HEAD',
-      range: headers.range,
-      boundary: options.randomBoundary,
-      ...(headers['if-match'] !== undefined && { ifMatch: headers['if-match'] }),
-      ...(headers['if-none-match'] !== undefined && { ifNoneMatch: headers['if-none-match'] }),
-      ...(headers['if-modified-since'] !== undefined && { ifModifiedSince: headers['if-modified-since'] }),
-      ...(headers['if-unmodified-since'] !== undefined && { ifUnmodifiedSince: headers['if-unmodified-since'] }),
-      ...(headers['if-range'] !== undefined && { ifRange: String(headers['if-range']) }),
-    },
-    response,
-  )
-  const ownPairs = [...plan.ownPairs, ...momentPairs]
+  const plan = planAnswer(planRequest(req, options), response)
+  const status = cacheStatusField(exchange, response, whereMissing(cacheStatus, response, plan))
+  const ownPairs = [...plan.ownPairs, 'Age', age, 'Cache-Status', status]
   const storedPairs = selectStored(response, plan.stored)
   sendPlan(outgoing, response, plan, composeFields(plan.status, storedPairs, routeHeaders, ownPairs), options)
+}
+
+/** What the cache did, behind what caches before it said (RFC 9211 §2). */
+function cacheStatusField(exchange: Exchange, { upstreamStatus }: StoredResponse, cacheStatus: CacheStatus): string {
+  const own = formatCacheStatus(CACHE_NAME, cacheStatus)
+  exchange.cacheStatus = own
+  return upstreamStatus === undefined ? own : `${upstreamStatus}, ${own}`
+}
+
+/** A hit on a large object whose wanted slices are not all here is none (RFC 9211 §2.2). */
+function whereMissing(cacheStatus: CacheStatus, { body }: StoredResponse, { parts }: Plan): CacheStatus {
+  if (cacheStatus.kind !== 'hit' || body.kind !== 'sliced') return cacheStatus
+  const isMissing = parts.some((part) => {
+    if (Buffer.isBuffer(part)) return false
+    return part === 'whole' ? !body.covers(0, body.length ?? 0) : !body.covers(part.start, part.end)
+  })
+  if (!isMissing) return cacheStatus
+  return { kind: 'forward', fwd: 'partial', stored: true, collapsed: false, ttlSeconds: cacheStatus.ttlSeconds }
+}
+
+function planRequest({ method, headers }: IncomingMessage, { randomBoundary }: ResponderOptions): PlanRequest {
+  // Conditions and ranges of any other method are its origin's to judge, and it has.
+  if (method !== 'GET' && method !== 'HEAD') return { isHead: false, range: undefined, boundary: randomBoundary }
+  return {
+    isHead: method === 'HEAD',
+    range: headers.range,
+    boundary: randomBoundary,
+    ...(headers['if-match'] !== undefined && { ifMatch: headers['if-match'] }),
+    ...(headers['if-none-match'] !== undefined && { ifNoneMatch: headers['if-none-match'] }),
+    ...(headers['if-modified-since'] !== undefined && { ifModifiedSince: headers['if-modified-since'] }),
+    ...(headers['if-unmodified-since'] !== undefined && { ifUnmodifiedSince: headers['if-unmodified-since'] }),
+    ...(headers['if-range'] !== undefined && { ifRange: String(headers['if-range']) }),
+  }
 }
 
 function sendPlan(

@@ -2,8 +2,12 @@
  * Routes: a path pattern with its origin and its rules. The first one whose pattern matches serves the request.
  */
 
+import type { CacheKey } from '../cache/key.ts'
+import { cacheKey, selectQuery } from '../cache/key.ts'
 import type { CacheRules } from '../cache/policy.ts'
 import type { PathPattern } from '../http/pattern.ts'
+import type { RequestTarget } from '../http/target.ts'
+import { MAX_KEY_BYTES } from '../http/target.ts'
 import type { Origin } from '../origin/origin.ts'
 
 export interface Route {
@@ -13,12 +17,30 @@ export interface Route {
   readonly origin: Origin
   /** Taken off the front of the path before the object's key is made. */
   readonly stripPrefix: string
-  readonly rulesFor: (objectKey: string) => CacheRules
-  /** Names of the query parameters that are part of the cache key. */
-  readonly queryInclude: readonly string[]
+  /** By the decoded path. */
+  readonly rulesFor: (path: string) => CacheRules
+  /** Names of the query parameters that are part of the cache key; `all`: the query as it is. */
+  readonly queryInclude: readonly string[] | 'all'
   /** name, value, name, value …: set on every answer, in place of the origin's field of that name. */
   readonly responseHeaders: readonly string[]
+  /** Where its origin sees the clients' requests: an HTTP origin. */
+  readonly http?: HttpRules
 }
+
+export interface HttpRules {
+  readonly methods: ReadonlySet<string>
+  /** Whether a request may ask for more than what is stored, at the origin's cost (RFC 9111 §5.2.1). */
+  readonly honoursRequest: boolean
+}
+
+/** What a request is about. */
+export interface RequestedObject {
+  readonly key: CacheKey
+  /** What the origin knows it by. */
+  readonly objectKey: string
+}
+
+type Target = Extract<RequestTarget, { kind: 'ok' }>
 
 export function findRoute(routes: readonly Route[], path: string): Route | undefined {
   for (const route of routes) {
@@ -28,13 +50,37 @@ export function findRoute(routes: readonly Route[], path: string): Route | undef
 }
 
 /**
- * The object's key: the path without `stripPrefix` and without its leading slash. A prefix is taken off where a
- * segment ends, so `/vod` does not cut `/vodka`. Empty when the path names no object: a bucket is never listed.
+ * An HTTP origin knows the object by path and query as they were sent, of the query only what is part of the key: what
+ * makes no difference to the key must make none to the answer. `too-long`: no store has such a name.
  */
-export function objectKey(path: string, stripPrefix: string): string {
+export function requestedObject(route: Route, target: Target): RequestedObject | 'none' | 'too-long' {
+  const { origin, stripPrefix, queryInclude } = route
+  const query = queryInclude === 'all' ? target.query : selectQuery(target.query, queryInclude)
+  if (route.http !== undefined) {
+    const path = objectKey(target.sentPath, stripPrefix)
+    const asSent = query === '' ? path : `${path}?${query}`
+    return { key: `${origin.name} ${asSent}`, objectKey: asSent }
+  }
+  const key = objectKey(target.path, stripPrefix)
+  // Never a listing of the bucket.
+  if (key === '') return 'none'
+  if (isLongerThanKeys(target.path)) return 'too-long'
+  return { key: cacheKey(origin.name, key, query), objectKey: key }
+}
+
+/**
+ * The path without `stripPrefix` and without its leading slash. A prefix is taken off where a segment ends, so `/vod`
+ * does not cut `/vodka`.
+ */
+function objectKey(path: string, stripPrefix: string): string {
   const prefix = stripPrefix.endsWith('/') ? stripPrefix.slice(0, -1) : stripPrefix
   const isPrefixed = prefix !== '' && path.startsWith(prefix) && path.charCodeAt(prefix.length) === SLASH
   return path.slice((isPrefixed ? prefix.length : 0) + 1)
+}
+
+/** A character takes three bytes at most, four where it is two units: most paths are seen to be short at once. */
+function isLongerThanKeys(path: string): boolean {
+  return path.length > MAX_KEY_BYTES / 3 && Buffer.byteLength(path) > '/'.length + MAX_KEY_BYTES
 }
 
 const SLASH = 0x2f

@@ -11,7 +11,6 @@ import type { Duplex } from 'node:stream'
 import type { Clock } from '../clock.ts'
 import { StartError } from '../errors.ts'
 import type { Handler } from './handler.ts'
-import { ALLOWED_METHODS } from './handler.ts'
 
 export interface Listen {
   /** Host name or address; IPv6 without brackets. */
@@ -198,7 +197,7 @@ function rawAnswer(status: number, reason: string, text: string, moreLines: read
   return `${head.join('\r\n')}\r\n\r\n${body}`
 }
 
-const CONNECT_REFUSAL = rawAnswer(405, 'Method Not Allowed', 'Not a proxy for CONNECT', [`Allow: ${ALLOWED_METHODS}`])
+const CONNECT_REFUSAL = rawAnswer(405, 'Method Not Allowed', 'Not a proxy for CONNECT', ['Allow: GET, HEAD, OPTIONS'])
 
 function startListening(server: Server, { host, port }: Listen): Promise<void> {
   return new Promise((resolve, reject) => {

@@ -141,7 +141,7 @@ describe('a failure half way', () => {
 })
 
 describe('an answer that cannot be used', () => {
-  test.each([200, 206, 204, 301])('a %i without a body is broken', async (status) => {
+  test.each([200, 206, 301])('a %i without a body is broken', async (status) => {
     const world = makeWorld()
     const asked = world.ask()
     world.origin.exchange(0).answerAs({ status, headers: { 'content-length': '0' }, body: undefined })

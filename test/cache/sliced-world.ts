@@ -78,7 +78,9 @@ export class SlicedWorld {
     const stored = this.cache.fresh(key, this.clock.now())
     if (stored !== undefined) return stored
     const asked = { key, origin: this.origin, objectKey: key, rules: RULES, range: isHead ? undefined : range }
-    return (await this.cache.forward({ ...asked, isProbe: isHead, signal })).response
+    const answer = await this.cache.forward({ ...asked, isProbe: isHead, signal })
+    if (answer === undefined) throw new Error('nothing but only-if-cached is answered by nothing')
+    return answer.response
   }
 
   /** One request from beginning to end. */

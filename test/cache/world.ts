@@ -59,7 +59,9 @@ export class World {
     const key = asking.key ?? KEY
     const stored = this.cache.fresh(key, this.clock.now())
     if (stored !== undefined) return { response: stored, status: { kind: 'hit', ttlSeconds: 0 } }
-    return this.cache.forward(this.request(asking))
+    const answer = await this.cache.forward(this.request(asking))
+    if (answer === undefined) throw new Error('nothing but only-if-cached is answered by nothing')
+    return answer
   }
 
   request({ key = KEY, objectKey = OBJECT_KEY, range, signal, rules = this.#rules }: Asking = {}): CacheRequest {

@@ -22,6 +22,7 @@ const DAY = 86_400_000
 test('what the file leaves out has its default, in bytes and milliseconds', () => {
   expect(load(goodWith())).toEqual({
     listen: [{ address: '127.0.0.1:8080', highWaterMark: 1_048_576 }],
+    trustedProxies: [],
     cache: { memory: 1_073_741_824, maxObject: 8_388_608, slice: 1_048_576 },
     log: { level: 'info', access: true, format: 'json' },
     origins: {
@@ -45,6 +46,8 @@ test('what the file leaves out has its default, in bytes and milliseconds', () =
         failoverOnNotFound: false,
         stripPrefix: '',
         negativeTtl: { 403: SECOND, 404: SECOND },
+        staleWhileRevalidate: 0,
+        staleIfError: 3_600_000,
         responseHeaders: {},
       },
     ],
@@ -56,6 +59,7 @@ test('what the file says comes out under the same names', () => {
 listen:
   - { address: "[::]:443", highWaterMark: 64KiB }
   - { address: localhost:0 }
+trustedProxies: [10.0.0.0/8, "::1"]
 cache: { memory: 2GiB, maxObject: 16MiB, slice: 2MiB }
 log: { level: debug, access: false, format: pretty }
 origins:
@@ -89,6 +93,8 @@ routes:
     ttl: 0
     defaultTtl: 14d
     negativeTtl: { 404: 500ms, 410: 1h }
+    staleWhileRevalidate: 5s
+    staleIfError: 2h
     query: { include: [_HLS_msn, v] }
     responseHeaders: { X-Content-Type-Options: nosniff, Empty: "" }
   - { match: /**, origin: two, negativeTtl: {}, query: { include: [] } }
@@ -98,6 +104,7 @@ routes:
       { address: '[::]:443', highWaterMark: 65_536 },
       { address: 'localhost:0', highWaterMark: 1_048_576 },
     ],
+    trustedProxies: ['10.0.0.0/8', '::1'],
     cache: { memory: 2_147_483_648, maxObject: 16_777_216, slice: 2_097_152 },
     log: { level: 'debug', access: false, format: 'pretty' },
     origins: {
@@ -147,6 +154,8 @@ routes:
         ttl: 0,
         defaultTtl: 14 * DAY,
         negativeTtl: { 404: 500, 410: 3_600_000 },
+        staleWhileRevalidate: 5 * SECOND,
+        staleIfError: 7_200_000,
         query: { include: ['_HLS_msn', 'v'] },
         responseHeaders: { 'X-Content-Type-Options': 'nosniff', Empty: '' },
       },
@@ -156,6 +165,8 @@ routes:
         failoverOnNotFound: false,
         stripPrefix: '',
         negativeTtl: {},
+        staleWhileRevalidate: 0,
+        staleIfError: 3_600_000,
         query: { include: [] },
         responseHeaders: {},
       },

@@ -64,8 +64,6 @@ describe('the published JSON Schema', () => {
       '.listen[*].tls',
       '.admin',
       '.origins.*|',
-      '.routes[*].staleWhileRevalidate',
-      '.routes[*].staleIfError',
       '.routes[*].cors',
       '.routes[*].access',
       '.routes[*].passthrough',

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { MAX_KEY_BYTES, MAX_TARGET_BYTES, parseTarget } from '../../src/http/target.ts'
+import { MAX_TARGET_BYTES, parseTarget } from '../../src/http/target.ts'
 
 function refusal(target: string): { status: number; text: string } | undefined {
   const result = parseTarget(target)
@@ -36,7 +36,8 @@ describe('a good target is decoded once and otherwise left as it is', () => {
     ['/%EF%BB%BFa', '/\ufeffa', ''],
     ['/a%0Ab', '/a\nb', ''],
   ])('%s', (target, path, query) => {
-    expect(parseTarget(target)).toEqual({ kind: 'ok', path, query })
+    const sentPath = target.split('?', 1)[0]
+    expect(parseTarget(target)).toEqual({ kind: 'ok', path, sentPath, query })
   })
 })
 
@@ -96,20 +97,6 @@ describe('an overlong target is refused with 414', () => {
     expect(parseTarget(longest).kind).toBe('ok')
     expect(refusal(`${longest}q`)).toEqual({ status: 414, text: 'The request target is too long' })
   })
-
-  test('the path may have a slash and 1024 bytes, and not one more', () => {
-    const longest = `/${'a'.repeat(MAX_KEY_BYTES)}`
-    expect(MAX_KEY_BYTES).toBe(1024)
-    expect(parseTarget(longest)).toEqual({ kind: 'ok', path: longest, query: '' })
-    expect(refusal(`${longest}a`)).toEqual({ status: 414, text: 'The path is too long' })
-  })
-
-  test('the path is measured in decoded bytes of UTF-8', () => {
-    expect(parseTarget(`/${'%C3%A9'.repeat(512)}`)).toEqual({ kind: 'ok', path: `/${'\u00e9'.repeat(512)}`, query: '' })
-    expect(refusal(`/${'%C3%A9'.repeat(513)}`)?.status).toBe(414)
-    expect(parseTarget(`/${'%61'.repeat(1024)}`).kind).toBe('ok')
-    expect(refusal(`/${'%61'.repeat(1025)}`)?.status).toBe(414)
-  })
 })
 
 /** Targets made of the pieces that matter, so that dots, slashes and escapes meet often. */
@@ -148,7 +135,9 @@ test('a path that is escaped again segment by segment means the same path', () =
       const first = parseTarget(target)
       if (first.kind === 'refused') return
       const escaped = first.path.split('/').map(encodeURIComponent).join('/')
-      expect(parseTarget(escaped)).toEqual({ kind: 'ok', path: first.path, query: '' })
+      // Escaping can make it longer than a target may be.
+      if (escaped.length > MAX_TARGET_BYTES) return
+      expect(parseTarget(escaped)).toEqual({ kind: 'ok', path: first.path, sentPath: escaped, query: '' })
     }),
     { numRuns: 1000 },
   )

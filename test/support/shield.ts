@@ -147,7 +147,8 @@ function configText(options: ShieldOptions, s3: S3Server): string {
         ...origin,
       },
     },
-    routes: routes.map((route) => ({ origin: 'spaces', ...route })),
+    // A failure is to be seen as one, unless a test asks for what may stand in for it.
+    routes: routes.map((route) => ({ origin: 'spaces', staleIfError: '0s', ...route })),
   })
 }
 

@@ -1,0 +1,4 @@
+import type { CacheControl } from './cache-control.ts'
+export function parseCdnCacheControl(_value: string | undefined): CacheControl | undefined {
+  return undefined
+}

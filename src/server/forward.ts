@@ -1,0 +1,127 @@
+/**
+ * Forward: the way of a request that memory has no fresh answer for, to the cache or the origin and back.
+ *
+ * It ends when the client leaves, and whatever fails on it becomes an answer or ends one visibly.
+ */
+
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Cache } from '../cache/cache.ts'
+import type { Clock } from '../clock.ts'
+import type { ClientError } from '../errors.ts'
+import { OriginError, toClientError } from '../errors.ts'
+import type { RequestDirectives } from '../http/request-directives.ts'
+import { isPlaylist } from '../media/types.ts'
+import type { Trust } from './forwarding.ts'
+import { forwarded, informer } from './forwarding.ts'
+import { invalidateAfter, relay } from './relay.ts'
+import type { Outgoing, ResponderOptions } from './respond.ts'
+import { respond, sendError } from './respond.ts'
+import type { RequestedObject, Route } from './router.ts'
+
+export interface ForwardOptions extends ResponderOptions {
+  readonly routes: readonly Route[]
+  readonly cache: Cache
+  readonly clock: Clock
+  readonly isTrusted: Trust
+  /** A failure that is no OriginError is a fault of this program, and is reported here. */
+  readonly onFault: (error: unknown) => void
+}
+
+/** An object that is replaced more often than this while one request waits for it is not waited for. */
+const MAX_REPEATS = 3
+/** RFC 9111 §5.2.1.7 */
+const NOT_STORED: ClientError = { status: 504, text: 'Not stored, and to be answered only if it is' }
+const PASSED_ON = { kind: 'forward', fwd: 'method', stored: false, collapsed: false } as const
+
+/** What a request turned out to be about. */
+export interface Asked {
+  readonly route: Route
+  readonly object: RequestedObject
+  /** Decoded. */
+  readonly path: string
+  /** What it asks of caches; undefined where its origin does not get to see it. */
+  readonly directives: RequestDirectives | undefined
+}
+
+/** The way of a request that memory has no fresh answer for; ends when the client leaves. */
+export async function forward(outgoing: Outgoing, asked: Asked, options: ForwardOptions) {
+  const { req, res } = outgoing
+  const { route, object, path, directives } = asked
+  const { cache, clock, isTrusted } = options
+  const { signal } = abortOnClose(res)
+  await answering(outgoing, options, async () => {
+    const priority = isPlaylist(path) ? 'playlist' : 'segment'
+    const { origin } = route
+    const { objectKey } = object
+    const request = {
+      ...object,
+      rules: route.rulesFor(path),
+      range: originRange(req),
+      isProbe: isProbe(req),
+      priority,
+      signal,
+      ...(directives === undefined
+        ? { origin }
+        : forwarded(req, res, { origin, objectKey, directives, priority, signal, isTrusted })),
+    } as const
+    const isHead = req.method === 'HEAD' && directives !== undefined && !directives.onlyIfCached
+    const answer = isHead ? await cache.head(request) : await cache.forward(request)
+    if (answer === undefined) sendError(outgoing, NOT_STORED)
+    else if (signal.aborted) answer.response.body.discard()
+    else respond(repeatable(outgoing, asked, options), answer.response, answer.status, clock.now(), options)
+  })
+}
+
+/** The way of a request that may change something. */
+export async function passOn(outgoing: Outgoing, { route, object }: Asked, options: ForwardOptions) {
+  const { req, res } = outgoing
+  const { cache, clock, routes, isTrusted } = options
+  const { signal } = abortOnClose(res)
+  await answering(outgoing, options, async () => {
+    const onInformational = informer(req, res)
+    const response = await relay({ req, origin: route.origin, object, signal, isTrusted, onInformational }, clock)
+    invalidateAfter({ req, object }, response, routes, cache)
+    if (signal.aborted) response.body.discard()
+    else respond(outgoing, response, { ...PASSED_ON, fwdStatus: response.status }, clock.now(), options)
+  })
+}
+
+/** Whatever fails on the way to an answer becomes one, or ends it visibly. */
+async function answering(outgoing: Outgoing, { onFault }: ForwardOptions, work: () => Promise<void>): Promise<void> {
+  const { res, exchange } = outgoing
+  try {
+    await work()
+  } catch (error) {
+    exchange.error = error instanceof Error ? error : new Error(String(error))
+    if (!(error instanceof OriginError)) onFault(error)
+    // A fault after the header: what the client has begun to receive must not look like an answer.
+    if (res.headersSent) res.destroy()
+    else sendError(outgoing, toClientError(error))
+  }
+}
+
+function abortOnClose(res: ServerResponse): AbortController {
+  const abort = new AbortController()
+  res.once('close', () => abort.abort())
+  return abort
+}
+
+/** The same, and able to begin anew when the object turns out to be another one before anything was sent. */
+export function repeatable(outgoing: Outgoing, asked: Asked, options: ForwardOptions): Outgoing {
+  const repeats = outgoing.repeats ?? 0
+  if (repeats === MAX_REPEATS) return outgoing
+  return {
+    ...outgoing,
+    askAgain: () => void forward({ ...outgoing, repeats: repeats + 1 }, asked, options),
+  }
+}
+
+/** HEAD needs no bytes, and a range under If-Range may mean all of them or a few. */
+function isProbe({ method, headers }: IncomingMessage): boolean {
+  return method === 'HEAD' || (headers.range !== undefined && headers['if-range'] !== undefined)
+}
+
+/** The Range that an origin may be asked with; HEAD has none (RFC 9110 §14.2), nor has one that is conditional. */
+function originRange({ method, headers }: IncomingMessage): string | undefined {
+  return method === 'GET' && headers['if-range'] === undefined ? headers.range : undefined
+}

@@ -1,0 +1,89 @@
+/**
+ * Forwarding: what of a client's request an HTTP origin gets to see, and how its interim answers come back.
+ *
+ * Invariant: nothing of the connection goes on in either direction, and who the client is, is told by us alone, unless
+ * it is a proxy that is trusted to tell it.
+ */
+
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { ClientRequest } from '../cache/cache.ts'
+import { forwardedFields } from '../http/forwarded.ts'
+import { parseRequestDirectives, type RequestDirectives } from '../http/request-directives.ts'
+import { conditionalFields, requestFields } from '../http/request-fields.ts'
+import type { FieldPairs, Origin, OriginPriority } from '../origin/origin.ts'
+import type { HttpRules } from './router.ts'
+
+/** Whether a peer's word about who asked is taken. */
+export type Trust = (address: string) => boolean
+
+export interface Forwarded {
+  /** The same origin, which sees this request's fields with everything that is fetched for it. */
+  readonly origin: Origin
+  readonly client: ClientRequest
+}
+
+export function forwarded(
+  req: IncomingMessage,
+  res: ServerResponse,
+  asked: {
+    readonly origin: Origin
+    readonly objectKey: string
+    readonly directives: RequestDirectives
+    readonly priority: OriginPriority
+    readonly signal: AbortSignal
+    readonly isTrusted: Trust
+  },
+): Forwarded {
+  const { origin, objectKey, directives, priority, signal, isTrusted } = asked
+  const fields = originFields(req, isTrusted)
+  const onInformational = informer(req, res)
+  return {
+    origin: {
+      name: origin.name,
+      fetch: (request) => origin.fetch({ ...request, fields }),
+      usage: () => origin.usage(),
+      close: () => origin.close(),
+    },
+    client: {
+      fields: req.headersDistinct,
+      directives,
+      onInformational,
+      sendOwn: () =>
+        origin.fetch({
+          key: objectKey,
+          method: req.method ?? 'GET',
+          fields: [...fields, ...conditionalFields(req.rawHeaders)],
+          priority,
+          signal,
+          onInformational,
+        }),
+    },
+  }
+}
+
+/** The fields without Range and conditions, which are the cache's own to send. */
+export function originFields(req: IncomingMessage, isTrusted: Trust): FieldPairs {
+  const { rawHeaders, headers, socket } = req
+  const peer = socket.remoteAddress ?? ''
+  const { fields } = forwardedFields({ peer, isTrusted: isTrusted(peer), scheme: 'http', headers })
+  return [...requestFields(rawHeaders), ...fields]
+}
+
+/** Interim answers go on as they come (RFC 9110 §15.2), but not to HTTP/1.0, which has none. */
+export function informer(req: IncomingMessage, res: ServerResponse): (status: number, fields: FieldPairs) => void {
+  return (status, fields) => {
+    if (req.httpVersionMinor === 0 || res.headersSent || res.destroyed) return
+    res.writeInformation(status, [...fields])
+  }
+}
+
+/** Asked for by nobody. */
+export const NO_DIRECTIVES: RequestDirectives = { noCache: false, noStore: false, onlyIfCached: false }
+
+/** What the request asks of caches, as far as it counts: `only-if-cached` costs an origin nothing and always does. */
+export function requestDirectives({ headers }: IncomingMessage, { honoursRequest }: HttpRules): RequestDirectives {
+  const { 'cache-control': cacheControl, pragma } = headers
+  if (cacheControl === undefined && pragma === undefined) return NO_DIRECTIVES
+  const asked = parseRequestDirectives(cacheControl, pragma)
+  return honoursRequest ? asked : { ...NO_DIRECTIVES, onlyIfCached: asked.onlyIfCached }
+}

@@ -1,0 +1,83 @@
+/**
+ * Relay: a request with a method that changes something, to its origin and back, past the cache.
+ *
+ * Invariant: what it may have changed is not answered from memory afterwards (RFC 9111 §4.4).
+ */
+
+import type { IncomingMessage } from 'node:http'
+import type { Cache } from '../cache/cache.ts'
+import { bodiless, streamed } from '../cache/passing.ts'
+import type { StoredResponse } from '../cache/stored-response.ts'
+import type { Clock } from '../clock.ts'
+import { conditionalFields } from '../http/request-fields.ts'
+import { parseTarget } from '../http/target.ts'
+import type { Origin } from '../origin/origin.ts'
+import type { Trust } from './forwarding.ts'
+import { originFields } from './forwarding.ts'
+import type { RequestedObject, Route } from './router.ts'
+import { findRoute, requestedObject } from './router.ts'
+
+export interface Relaying {
+  readonly req: IncomingMessage
+  readonly origin: Origin
+  readonly object: RequestedObject
+  readonly signal: AbortSignal
+  readonly isTrusted: Trust
+  readonly onInformational: (status: number, fields: readonly string[]) => void
+}
+
+/** @throws {OriginError} when the origin gives no answer; what it has done by then is not known */
+export async function relay(relaying: Relaying, clock: Clock): Promise<StoredResponse> {
+  const { req, origin, object, signal, isTrusted, onInformational } = relaying
+  const requestTimeMs = clock.now()
+  const { body, ...answered } = await origin.fetch({
+    method: req.method ?? 'GET',
+    key: object.objectKey,
+    fields: [...originFields(req, isTrusted), ...conditionalFields(req.rawHeaders)],
+    ...(hasContent(req) && { content: req }),
+    priority: 'segment',
+    signal,
+    onInformational,
+  })
+  const received = { ...answered, requestTimeMs, responseTimeMs: clock.now() }
+  return body === undefined ? bodiless(received) : streamed(received, body)
+}
+
+/** RFC 9111 §4.4: the target's, and what Location and Content-Location name on the same host. */
+export function invalidateAfter(
+  { req, object }: Pick<Relaying, 'req' | 'object'>,
+  { status, originHeaders }: StoredResponse,
+  routes: readonly Route[],
+  cache: Cache,
+): void {
+  if (status >= 400 || isSafe(req.method)) return
+  cache.invalidate(object.key)
+  for (const reference of [originHeaders['location'], originHeaders['content-location']]) {
+    const key = reference === undefined ? undefined : keyOf(reference, req, routes)
+    if (key !== undefined) cache.invalidate(key)
+  }
+}
+
+function keyOf(
+  reference: string,
+  { url = '/', headers }: IncomingMessage,
+  routes: readonly Route[],
+): string | undefined {
+  const base = `http://${headers.host ?? 'localhost'}`
+  const named = URL.parse(reference, `${base}${url}`)
+  if (named === null || named.host !== URL.parse(base)?.host) return undefined
+  const target = parseTarget(named.pathname + named.search)
+  if (target.kind === 'refused') return undefined
+  const route = findRoute(routes, target.path)
+  const object = route && requestedObject(route, target)
+  return typeof object === 'object' ? object.key : undefined
+}
+
+/** RFC 9110 §9.2.1 */
+function isSafe(method: string | undefined): boolean {
+  return method === 'GET' || method === 'HEAD' || method === 'OPTIONS' || method === 'TRACE'
+}
+
+function hasContent({ headers }: IncomingMessage): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
+}
