@@ -4,9 +4,10 @@
  * A reader gets every byte of its range in order, then `end`; or it gets `failed`. It never gets `end` early, so
  * whoever writes an answer from a reader cannot make a truncated one look whole.
  *
- * Three kinds: a buffered body keeps its bytes in memory and serves any number of readers, each at its own place;
- * a sliced body does so too, and fetches the slices that a reader needs and memory has not; a streamed body keeps
- * nothing and serves one reader, whose pace is the origin connection's pace.
+ * Four kinds: a buffered body keeps its bytes in memory and serves any number of readers, each at its own place;
+ * a sliced body does so too, and fetches the slices that a reader needs and memory has not; a growing body does so
+ * without knowing its length beforehand, and becomes a buffered one or passes on what does not fit; a streamed body
+ * keeps nothing and serves one reader, whose pace is the origin connection's pace.
  */
 
 import type { OriginError } from '../errors.ts'
@@ -23,14 +24,14 @@ export interface BodyReader {
 }
 
 export interface Body {
-  readonly kind: 'buffered' | 'sliced' | 'streamed'
-  /** Total bytes, where known. Always known unless the body is streamed. */
+  readonly kind: 'buffered' | 'sliced' | 'growing' | 'streamed'
+  /** Total bytes, where known. Always known unless the body is streamed, or growing and not complete. */
   readonly length: number | undefined
-  /** All bytes in one piece once a buffered body is complete. Borrowed: never write to them. */
+  /** All bytes in one piece once a buffered or growing body is complete. Borrowed: never write to them. */
   readonly bytes: Buffer | undefined
   /**
    * A reader of the bytes from `start` up to, not including, `end`.
-   * A streamed body can be opened once, as a whole.
+   * A streamed body can be opened once, as a whole; a growing one only as a whole until its length is known.
    */
   open(start: number, end: number | undefined, onReady: () => void): BodyReader
   /** Whether these bytes can be read without asking anybody for them: all of them, but for a sliced body's. */

@@ -5,7 +5,9 @@
  */
 
 import { OriginError } from '../errors.ts'
-import type { Body, BodyReader, ReadResult } from './body.ts'
+import type { Body, BodyReader } from './body.ts'
+import type { ReadBody } from './placed-reader.ts'
+import { PlacedReader } from './placed-reader.ts'
 
 type BufferedState =
   | { readonly kind: 'growing' }
@@ -16,11 +18,11 @@ const GROWING: BufferedState = { kind: 'growing' }
 const COMPLETE: BufferedState = { kind: 'complete' }
 
 /** Bytes of a known length in one contiguous Buffer. What has arrived is readable at any offset, at once. */
-export class BufferedBody implements Body {
+export class BufferedBody implements Body, ReadBody {
   readonly kind = 'buffered'
   readonly length: number
   readonly #buffer: Buffer
-  readonly #readers = new Set<BufferedReader>()
+  readonly #readers = new Set<PlacedReader>()
   #received = 0
   #state: BufferedState = GROWING
   #holds = 0
@@ -50,6 +52,10 @@ export class BufferedBody implements Body {
 
   get state(): BufferedState {
     return this.#state
+  }
+
+  get failure(): OriginError | undefined {
+    return this.#state.kind === 'failed' ? this.#state.error : undefined
   }
 
   /** Readers that have neither finished nor closed. */
@@ -95,7 +101,7 @@ export class BufferedBody implements Body {
   }
 
   open(start: number, end: number | undefined, onReady: () => void): BodyReader {
-    const reader = new BufferedReader(this, start, end ?? this.length, onReady)
+    const reader = new PlacedReader(this, start, end, onReady)
     this.#readers.add(reader)
     return reader
   }
@@ -126,7 +132,11 @@ export class BufferedBody implements Body {
     return this.#buffer.subarray(start, end)
   }
 
-  forget(reader: BufferedReader): void {
+  onRead(): void {
+    // All of it stays, wherever its readers are.
+  }
+
+  forget(reader: PlacedReader): void {
     this.#readers.delete(reader)
     this.#checkFree()
   }
@@ -139,56 +149,6 @@ export class BufferedBody implements Body {
 
   #wake(): void {
     for (const reader of this.#readers) reader.wake()
-  }
-}
-
-class BufferedReader implements BodyReader {
-  readonly #body: BufferedBody
-  readonly #end: number
-  readonly #onReady: () => void
-  #position: number
-  #isWaiting = false
-
-  constructor(body: BufferedBody, start: number, end: number, onReady: () => void) {
-    this.#body = body
-    this.#position = start
-    this.#end = end
-    this.#onReady = onReady
-  }
-
-  get error(): OriginError | undefined {
-    const { state } = this.#body
-    return state.kind === 'failed' ? state.error : undefined
-  }
-
-  read(): ReadResult {
-    if (this.#position >= this.#end) {
-      this.close()
-      return 'end'
-    }
-    const available = Math.min(this.#body.received, this.#end)
-    if (available > this.#position) {
-      const bytes = this.#body.view(this.#position, available)
-      this.#position = available
-      return bytes
-    }
-    if (this.#body.state.kind === 'failed') {
-      this.close()
-      return 'failed'
-    }
-    this.#isWaiting = true
-    return 'wait'
-  }
-
-  wake(): void {
-    if (!this.#isWaiting) return
-    this.#isWaiting = false
-    this.#onReady()
-  }
-
-  close(): void {
-    this.#isWaiting = false
-    this.#body.forget(this)
   }
 }
 

@@ -14,7 +14,12 @@ import type { StoredResponse } from './stored-response.ts'
 
 /** Bytes promised to one fill. Ends by being put into the Store with its answer, or by `release`. */
 export interface Reservation {
+  /** What it comes to now; after its end, what it came to then. */
   readonly bytes: number
+  /** Adds to it, as `Store.reserve` would; false, and nothing has changed, when there is no room or it has ended. */
+  grow(bytes: number): boolean
+  /** Gives back all but this many bytes. It never makes a reservation larger. */
+  shrinkTo(bytes: number): void
   /** Gives the bytes back. Safe to call more than once, and after the reservation was used. */
   release(): void
 }
@@ -85,16 +90,27 @@ export class Store {
 
   /** Room for `bytes`, or `undefined` when fills under way leave too little even in an empty cache. */
   reserve(bytes: number, need: Need = 'now'): Reservation | undefined {
-    if (!this.hasRoom(bytes, need)) return undefined
-    this.#makeRoom(bytes)
-    this.#inFlightBytes += bytes
-    let isHeld = true
+    if (!this.#take(bytes, need)) return undefined
+    let reservedBytes = bytes
+    let isOpen = true
     return {
-      bytes,
+      get bytes() {
+        return reservedBytes
+      },
+      grow: (more) => {
+        if (!isOpen || !this.#take(more, need)) return false
+        reservedBytes += more
+        return true
+      },
+      shrinkTo: (rest) => {
+        if (!isOpen || rest >= reservedBytes) return
+        this.#inFlightBytes -= reservedBytes - rest
+        reservedBytes = rest
+      },
       release: () => {
-        if (!isHeld) return
-        isHeld = false
-        this.#inFlightBytes -= bytes
+        if (!isOpen) return
+        isOpen = false
+        this.#inFlightBytes -= reservedBytes
       },
     }
   }
@@ -138,6 +154,11 @@ export class Store {
     })
   }
 
+  /** Bytes that are neither stored nor reserved, as their number changes; whoever counts them has to count them down. */
+  changeHeld(byBytes: number): void {
+    this.#heldBytes += byBytes
+  }
+
   usage(): StoreUsage {
     return {
       maxBytes: this.maxBytes,
@@ -152,6 +173,13 @@ export class Store {
   #keep(key: CacheKey, kept: Kept, reservation: Reservation): void {
     reservation.release()
     this.#entries.set(key, { kept, costBytes: reservation.bytes })
+  }
+
+  #take(bytes: number, need: Need): boolean {
+    if (!this.hasRoom(bytes, need)) return false
+    this.#makeRoom(bytes)
+    this.#inFlightBytes += bytes
+    return true
   }
 
   #makeRoom(bytes: number): void {

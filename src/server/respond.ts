@@ -7,6 +7,7 @@
  */
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { JoinedTooLate } from '../cache/growing-body.ts'
 import { ObjectChanged } from '../cache/resume.ts'
 import type { StoredResponse } from '../cache/stored-response.ts'
 import { currentAgeSeconds } from '../cache/stored-response.ts'
@@ -131,8 +132,10 @@ function sendPlan(
       exchange.bodyBytes += bytes
     },
     onFailure: (error, isBegun) => {
-      // The object was replaced between its fields and its first byte: the client can still have the new one.
-      if (error instanceof ObjectChanged && !isBegun && outgoing.askAgain !== undefined) {
+      // Between its fields and its first byte the object was replaced, or went on without this client, who can still
+      // have the new one, or one of its own.
+      const isToBeHad = error instanceof ObjectChanged || error instanceof JoinedTooLate
+      if (isToBeHad && !isBegun && outgoing.askAgain !== undefined) {
         outgoing.askAgain()
         return
       }

@@ -24,6 +24,9 @@ describe('the budget', () => {
         'put',
         'release',
         'release twice',
+        'grow',
+        'shrink',
+        'grow what has ended',
         'replace',
         'replace the wrong one',
         'get',
@@ -63,6 +66,23 @@ describe('the budget', () => {
             const reservation = close(pick)
             reservation?.release()
             reservation?.release()
+          } else if (act === 'grow') {
+            const reservation = open[pick % Math.max(1, open.length)]
+            const before = reservation?.bytes ?? 0
+            const hasGrown = reservation?.grow(bytes)
+            if (reservation !== undefined) expect(hasGrown).toBe(bytes + openBytes <= 1000)
+            openBytes += (reservation?.bytes ?? 0) - before
+          } else if (act === 'shrink') {
+            const reservation = open[pick % Math.max(1, open.length)]
+            const before = reservation?.bytes ?? 0
+            reservation?.shrinkTo(bytes)
+            expect(reservation?.bytes ?? 0).toBe(Math.min(before, bytes))
+            openBytes += (reservation?.bytes ?? 0) - before
+          } else if (act === 'grow what has ended') {
+            const reservation = close(pick)
+            reservation?.release()
+            expect(reservation?.grow(1) ?? false).toBe(false)
+            reservation?.shrinkTo(0)
           } else if (act === 'replace') {
             const stored = store.get(key)
             if (stored !== undefined) expect(store.replace(key, stored, storedResponse())).toBe(true)
@@ -143,6 +163,39 @@ describe('a reservation', () => {
     released?.release()
     expect(store.usage().inFlightBytes).toBe(400)
     kept?.release()
+  })
+
+  test('grows by dropping what was used least recently, and not at all where that is not enough', () => {
+    const store = new Store(1000)
+    for (const key of ['a', 'b']) put(store, key, 300)
+    const reservation = store.reserve(400)
+    expect(reservation?.grow(100)).toBe(true)
+    expect([reservation?.bytes, keysIn(store, ['a', 'b'])]).toEqual([500, ['b']])
+    expect(reservation?.grow(501)).toBe(false)
+    expect([reservation?.bytes, keysIn(store, ['a', 'b'])]).toEqual([500, ['b']])
+    reservation?.release()
+    expect(store.usage()).toMatchObject({ cachedBytes: 300, inFlightBytes: 0, evictions: 1 })
+  })
+
+  test('gives back what it does not need, and is stored for the rest', () => {
+    const store = new Store(1000)
+    const reservation = store.reserve(800)
+    if (reservation === undefined) throw new Error('no room')
+    reservation.shrinkTo(900)
+    expect(store.usage().inFlightBytes).toBe(800)
+    reservation.shrinkTo(300)
+    expect(store.usage().inFlightBytes).toBe(300)
+    store.put('a', storedResponse(), reservation)
+    reservation.shrinkTo(0)
+    expect(reservation.grow(1)).toBe(false)
+    expect(store.usage()).toMatchObject({ cachedBytes: 300, inFlightBytes: 0 })
+  })
+
+  test('grows no further than what may be wanted soon, if it was made for that', () => {
+    const store = new Store(1000)
+    const reservation = store.reserve(400, 'soon')
+    expect([reservation?.grow(101), reservation?.grow(100)]).toEqual([false, true])
+    reservation?.release()
   })
 
   test('turns into cached bytes when it is used, and releasing it afterwards changes nothing', () => {
