@@ -10,7 +10,7 @@ import type { Decision, Freshness, Received } from './policy.ts'
 import type { StoredResponse } from './stored-response.ts'
 import { makeNegativeResponse, makeStoredResponse, mergeNotModified, refreshStoredResponse } from './stored-response.ts'
 import type { StreamedBody } from './streamed-body.ts'
-import { NO_VARIANT, type Variant } from './variants.ts'
+import type { Variant } from './variants.ts'
 
 /** An answer that more than one request may get. */
 export function answer(
@@ -18,11 +18,11 @@ export function answer(
   made: {
     readonly contentType: string | undefined
     readonly body: Body
-    readonly variant: Variant | undefined
+    readonly variant: Variant
     readonly decision: Decision
   },
 ): StoredResponse {
-  const { contentType, body, variant = NO_VARIANT, decision } = made
+  const { contentType, body, variant, decision } = made
   const freshness = decision.kind === 'store' ? decision.freshness : stale(responseTimeMs)
   return makeStoredResponse({ status, headers, setCookies, contentType, body, variant, responseTimeMs, freshness })
 }

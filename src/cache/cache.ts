@@ -88,7 +88,10 @@ const NO_FIELDS: RequestFields = {}
 
 export class Cache {
   readonly #options: CacheOptions
+  /** Those that can be joined. */
   readonly #fills = new Map<CacheKey, Fill>()
+  /** These, and those that go on for their readers alone. */
+  readonly #live = new Set<Fill>()
   readonly #running = new Set<Promise<void>>()
   readonly #runs = new Set<SliceRun>()
   readonly #slices: SlicedBodyOptions
@@ -194,7 +197,7 @@ export class Cache {
   /** Ends every fill and run under way, and resolves when their connections are free. */
   async close(): Promise<void> {
     this.#isClosed = true
-    for (const fill of this.#fills.values()) fill.abort()
+    for (const fill of this.#live) fill.abort()
     for (const run of this.#runs) run.stop()
     await Promise.all(this.#running)
   }
@@ -309,7 +312,8 @@ export class Cache {
   }
 
   #run(fill: Fill): void {
-    this.#track(fill.run())
+    this.#live.add(fill)
+    this.#track(fill.run().then(() => void this.#live.delete(fill)))
   }
 
   #onRun(run: SliceRun): void {

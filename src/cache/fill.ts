@@ -7,10 +7,11 @@
  * | `filling`     | `response` is there and will not change; its Body grows; joining gives it at once            |
  * | `complete`    | the Body is whole, its length was checked, the Store has it; or it is sliced and goes on alone |
  * | `notModified` | the Store's answer was revalidated; every waiter got its refreshed self                      |
- * | `uncacheable` | the answer went to the first waiter that could use it; the others have to ask for themselves |
+ * | `uncacheable` | the answer went to the first waiter that could use it, or its Body turned out to be too long to keep |
+ * |               | and passes on; who comes now has to ask for itself                                          |
  * | `failed`      | every waiter got the error; a Body that was growing has failed, and nothing was stored       |
  *
- * `requesting → filling → complete | failed`, or `requesting → notModified | uncacheable | failed`.
+ * `requesting → filling → complete | uncacheable | failed`, or `requesting → notModified | uncacheable | failed`.
  * In each of the last four the fill is over: its reservation is used or released and its origin connection is free
  * (or, if uncacheable, belongs to the answer that was handed out). A fill that was disowned, because what it brings is
  * out of date before it is here, goes the same way for those who wait for it, and stores nothing.
@@ -24,19 +25,21 @@ import type { FieldPairs, Origin, OriginBody, OriginPriority, OriginRange, Origi
 import { admit, hasRoomForSlice } from './admission.ts'
 import { answer, negativeAnswer, passedAnswer, revalidated, validatorsOf } from './answers.ts'
 import type { BufferedBody } from './buffered-body.ts'
+import { growFrom } from './grow.ts'
+import type { GrowingBody } from './growing-body.ts'
 import type { CacheKey } from './key.ts'
 import { openAnswer } from './opening.ts'
 import type { AskedWith, CacheRules, Decision, Freshness, Received, UncacheableReason } from './policy.ts'
 import { decide } from './policy.ts'
 import { resumable, strongEtag } from './resume.ts'
+import { Shelf } from './shelf.ts'
 import type { SlicedBodyOptions } from './sliced-body.ts'
 import { SlicedBody } from './sliced-body.ts'
 import type { Reservation, Store } from './store.ts'
 import type { StoredResponse } from './stored-response.ts'
-import { memoryCost } from './stored-response.ts'
 import { StreamedBody } from './streamed-body.ts'
 import type { RequestFields, Variant, Variants } from './variants.ts'
-import { variantOf } from './variants.ts'
+import { NO_VARIANT, variantOf } from './variants.ts'
 import type { FillOutcome, Waiter } from './waiters.ts'
 import { Waiters } from './waiters.ts'
 
@@ -90,11 +93,12 @@ export class Fill {
   readonly #waiters = new Waiters()
   readonly #abort = new AbortController()
   #state: FillState = { kind: 'requesting' }
-  #isDisowned = false
+  readonly #shelf: Shelf
 
   constructor(options: FillOptions, parts: FillParts) {
     this.#options = options
     this.#parts = parts
+    this.#shelf = new Shelf(options.url, options.stored, parts)
   }
 
   get key(): CacheKey {
@@ -175,7 +179,7 @@ export class Fill {
 
   /** What it brings is not to be stored any more: its URL has been invalidated since it was begun. */
   disown(): void {
-    this.#isDisowned = true
+    this.#shelf.disown()
   }
 
   async #receive(source: OriginBody | undefined, received: Received): Promise<void> {
@@ -185,9 +189,10 @@ export class Fill {
       this.#revalidate(received)
       return
     }
-    const variant = variantOf(received.headers['vary'], fields)
+    const selected = variantOf(received.headers['vary'], fields)
+    const variant = selected ?? NO_VARIANT
     const decision: Decision =
-      variant === undefined ? { kind: 'uncacheable', reason: 'vary' } : decide(received, rules, askedWith)
+      selected === undefined ? { kind: 'uncacheable', reason: 'vary' } : decide(received, rules, askedWith)
     if (source === undefined && received.status !== 204) {
       this.#keep(negativeAnswer(received, decision), decision)
       return
@@ -195,7 +200,9 @@ export class Fill {
     const { store, maxObjectBytes, slices } = this.#parts
     // Before there is room to give back.
     const contentType = this.#contentType(received)
-    const admission = admit(url, received, source, decision, { store, maxObjectBytes, sliceBytes: slices.sliceBytes })
+    const { sliceBytes } = slices
+    const onPassing = (reason: UncacheableReason) => this.#over({ kind: 'uncacheable', reason, length: undefined })
+    const admission = admit(url, received, source, decision, { store, maxObjectBytes, sliceBytes, onPassing })
     if (admission.kind === 'empty') {
       this.#keep(answer(received, { contentType, body: admission.body, variant, decision }), decision)
       return
@@ -207,11 +214,14 @@ export class Fill {
       return
     }
     const body = resumable(received, source, { origin, objectKey, priority, signal: this.#abort.signal })
-    if (admission.kind === 'uncacheable') this.#handOut(received, body, admission.reason)
-    else {
-      const response = answer(received, { contentType, body: admission.body, variant, decision })
-      await this.#fill(body, response, admission.body, admission.reservation, decision.kind === 'store')
+    if (admission.kind === 'uncacheable') {
+      this.#handOut(received, body, admission.reason)
+      return
     }
+    const response = answer(received, { contentType, body: admission.body, variant, decision })
+    this.#begin(response, decision)
+    if (admission.kind === 'growing') await this.#grow(body, response, admission.body, decision)
+    else await this.#fill(body, response, admission.body, admission.reservation, decision)
   }
 
   #contentType({ headers }: Received): string | undefined {
@@ -221,11 +231,11 @@ export class Fill {
   /** The first slices of an object that is longer than they are. */
   #receivePart(source: OriginBody, received: Received, part: PartRange): void {
     const { url, rules, fields, askedWith } = this.#options
-    const { store, maxObjectBytes, slices } = this.#parts
+    const { store, slices } = this.#parts
     const decision = decide(received, rules, askedWith)
     const etag = strongEtag(received.headers)
     const variant = variantOf(received.headers['vary'], fields)
-    const hasRoom = hasRoomForSlice(url, { store, maxObjectBytes, sliceBytes: slices.sliceBytes })
+    const hasRoom = hasRoomForSlice(url, { store, sliceBytes: slices.sliceBytes })
     if (decision.kind === 'store' && etag !== undefined && variant !== undefined && hasRoom) {
       this.#slice(received, source, { etag, variant, freshness: decision.freshness }, part)
       return
@@ -234,7 +244,7 @@ export class Fill {
     source.destroy()
     const hindrance = variant === undefined ? 'vary' : etag === undefined ? 'too-large' : 'no-room'
     const reason = decision.kind === 'store' ? hindrance : decision.reason
-    this.#forget(received.status)
+    this.#shelf.forget(received.status)
     this.#over({ kind: 'uncacheable', reason, length: part.total })
     this.#waiters.settleAll({ kind: 'uncacheable', reason, response: undefined })
   }
@@ -243,28 +253,29 @@ export class Fill {
   #slice(
     received: Received,
     source: OriginBody,
-    {
-      etag,
-      freshness,
-      variant,
-    }: { readonly etag: string; readonly freshness: Freshness; readonly variant?: Variant | undefined },
+    { etag, freshness, variant }: { readonly etag: string; readonly freshness: Freshness; readonly variant: Variant },
     { start, end, total }: PartRange,
   ): void {
     const { origin, objectKey, priority } = this.#options
     const { store, slices } = this.#parts
-    const key = this.#storeKey(variant)
+    const key = this.#shelf.keyFor(variant)
     const known = store.peek(key)?.body
-    const isKnown = known instanceof SlicedBody && known.isVersion(etag, total) && !this.#isDisowned
+    const isKnown = known instanceof SlicedBody && known.isVersion(etag, total) && !this.#shelf.isDisowned
     const body = isKnown ? known : new SlicedBody({ key, origin, objectKey, etag, length: total }, slices)
     const contentType = this.#contentType(received)
     const response = answer(received, { contentType, body, variant, decision: { kind: 'store', freshness } })
-    const room = this.#isDisowned ? undefined : store.reserve(memoryCost(key, response.headerPairs, 0))
-    if (room === undefined) store.delete(key)
-    else store.put(key, response, room)
-    if (this.#isDisowned) body.retire()
+    const isStored = this.#shelf.keepIfRoom(response, 0)
+    if (this.#shelf.isDisowned) body.retire()
     this.#over({ kind: 'complete' })
-    this.#waiters.settleAll({ kind: 'response', response, isStored: room !== undefined })
+    this.#waiters.settleAll({ kind: 'response', response, isStored })
     body.begin(source, start, end, priority)
+  }
+
+  #begin(response: StoredResponse, { kind }: Decision): void {
+    const isStored = kind === 'store'
+    if (!isStored) this.#shelf.forget(response.status)
+    this.#state = { kind: 'filling', response, isStored }
+    this.#waiters.settleAll({ kind: 'response', response, isStored })
   }
 
   async #fill(
@@ -272,45 +283,46 @@ export class Fill {
     response: StoredResponse,
     body: BufferedBody,
     reservation: Reservation,
-    isToStore: boolean,
+    decision: Decision,
   ): Promise<void> {
-    const { store } = this.#parts
-    if (!isToStore) this.#forget(response.status)
-    this.#state = { kind: 'filling', response, isStored: isToStore }
-    this.#waiters.settleAll({ kind: 'response', response, isStored: isToStore })
     try {
       for await (const chunk of source) body.append(chunk)
       body.complete()
     } catch (error) {
       source.destroy()
-      reservation.release()
       const failure = asOriginError(error)
       this.#over({ kind: 'failed', error: failure })
       body.fail(failure)
-      store.countHeld(body, reservation.bytes)
+      this.#shelf.letGo(body, reservation)
       return
     }
-    if (isToStore && !this.#isDisowned) store.put(this.#storeKey(response.variant), response, reservation)
-    else {
-      reservation.release()
-      store.countHeld(body, reservation.bytes)
+    this.#end(response, body, reservation, decision)
+  }
+
+  async #grow(source: OriginBody, response: StoredResponse, body: GrowingBody, decision: Decision): Promise<void> {
+    try {
+      const grown = await growFrom(source, body, this.#abort.signal)
+      // What was passed on was over for the cache when it turned out to be.
+      if (grown.kind === 'complete')
+        this.#end({ ...response, body: grown.body }, grown.body, grown.reservation, decision)
+    } catch (error) {
+      if (this.#state.kind === 'filling') this.#over({ kind: 'failed', error: asOriginError(error) })
     }
+  }
+
+  #end(response: StoredResponse, body: BufferedBody, reservation: Reservation, { kind }: Decision): void {
+    if (kind === 'store') this.#shelf.keep(response, body, reservation)
+    else this.#shelf.letGo(body, reservation)
     this.#over({ kind: 'complete' })
   }
 
   #revalidate(received: Received): void {
     const { stored, rules, askedWith } = this.#options
-    const { store } = this.#parts
     if (stored === undefined) throw new OriginError('broken', 'a 304 to a request without conditions')
     const { response, isStorable } = revalidated(stored, received, (merged) => decide(merged, rules, askedWith))
-    const key = this.#storeKey(stored.variant)
     // What may no longer be kept still answers those who wait for it now.
-    if (!isStorable) this.#forget(response.status)
-    else if (!this.#isDisowned && !store.replace(key, stored, response)) {
-      const bodyBytes = stored.body.kind === 'sliced' ? 0 : (stored.body.length ?? 0)
-      const room = store.reserve(memoryCost(key, response.headerPairs, bodyBytes))
-      if (room !== undefined) store.put(key, response, room)
-    }
+    if (isStorable) this.#shelf.refresh(stored, response)
+    else this.#shelf.forget(response.status)
     this.#over({ kind: 'notModified' })
     this.#waiters.settleAll({ kind: 'notModified', response })
   }
@@ -323,46 +335,23 @@ export class Fill {
 
   /** An answer that is all here. */
   #keep(response: StoredResponse, decision: Decision): void {
-    const { store } = this.#parts
-    this.#forget(response.status)
-    if (decision.kind === 'store' && !this.#isDisowned) {
-      const key = this.#storeKey(response.variant)
-      const room = store.reserve(memoryCost(key, response.headerPairs, response.body.length ?? 0))
-      if (room !== undefined) store.put(key, response, room)
-    }
+    this.#shelf.forget(response.status)
+    const isStored = decision.kind === 'store' && this.#shelf.keepIfRoom(response, response.body.length ?? 0)
     this.#over({ kind: 'complete' })
-    this.#waiters.settleAll({ kind: 'response', response, isStored: decision.kind === 'store' })
+    this.#waiters.settleAll({ kind: 'response', response, isStored })
   }
 
   /** Gives the one stream to the first waiter that may have it and wants all of it; else its connection is let go. */
   #handOut(received: Received, source: OriginBody, reason: UncacheableReason): void {
     const length = contentLength(received.headers)
     const response = passedAnswer(received, this.#contentType(received), new StreamedBody(source, length))
-    this.#forget(received.status)
+    this.#shelf.forget(received.status)
     // The length of a part says nothing about the object's.
     this.#over({ kind: 'uncacheable', reason, length: received.status === 200 ? length : undefined })
     const taker = this.#waiters.takeOne(this.#options.isPersonal)
     if (taker === undefined) source.destroy()
     taker?.settle({ kind: 'uncacheable', reason, response })
     this.#waiters.settleAll({ kind: 'uncacheable', reason, response: undefined })
-  }
-
-  #storeKey(variant: Variant | undefined): CacheKey {
-    const { url } = this.#options
-    const { store, variants } = this.#parts
-    if (variant === undefined) return url
-    if (variant.names.length === 0 && !variants.has(url)) return url
-    const { key, dropped } = variants.learn(url, variant)
-    for (const one of dropped) store.delete(one)
-    return key
-  }
-
-  /** An answer that is none to keep stands in the place of the older one; a failure says nothing about it. */
-  #forget(status: number): void {
-    if (this.#isDisowned || status >= 500) return
-    const { stored, url } = this.#options
-    const { store, variants } = this.#parts
-    store.delete(stored === undefined || stored.variant.names.length === 0 ? url : variants.keyOf(url, stored.variant))
   }
 
   #fail(error: OriginError): void {

@@ -185,6 +185,10 @@ export class GrowingBody implements Body, ReadBody {
     return reader
   }
 
+  covers(): boolean {
+    return true
+  }
+
   discard(): void {
     // The bytes belong to the cache, or to all that read them.
   }

@@ -49,7 +49,6 @@ export interface AskedWith {
 export type UncacheableReason =
   | 'authorization'
   | 'failure'
-  | 'no-length'
   | 'no-room'
   | 'no-store'
   | 'private'

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { bytesOf, TestReader } from './reading.ts'
 import { fieldsOf } from './responses.ts'
-import { BYTES, learn, makeWorld, OBJECT_KEY } from './world.ts'
+import { BYTES, KEY, learn, makeWorld, OBJECT_KEY } from './world.ts'
 
 describe('an object too large to keep', () => {
   test('of exactly the limit is kept; a byte more and it passes through', async () => {
@@ -104,17 +104,34 @@ describe('an object too large to keep', () => {
 })
 
 describe('an answer of unknown length', () => {
-  test('is asked for as a whole whatever the range, since the range cannot be resolved', async () => {
+  test('is kept once its end has told its length', async () => {
     const world = makeWorld()
     await learn(world, { 'content-length': 'unknown' })
-    const asked = world.ask({ range: 'bytes=-3' })
-    expect(world.origin.exchange(1).request).not.toHaveProperty('range')
-    world.origin.exchange(1).answerWhole(BYTES, { 'content-length': 'unknown' })
-    const { response } = await asked
-    expect(response.body.length).toBeUndefined()
-    const reader = new TestReader(response.body)
+    const stored = world.cache.fresh(KEY, world.clock.now())
+    expect([stored?.body.length, stored?.body.bytes]).toEqual([10, BYTES])
+    expect(world.origin.count).toBe(1)
+  })
+
+  test('is shared while it arrives, and passed on where it turns out too long to keep', async () => {
+    const world = makeWorld({ maxObjectBytes: 15 })
+    const first = world.ask()
+    const body = world.origin.exchange(0).answer({ headers: {} })
+    const readers = [new TestReader((await first).response.body), new TestReader((await world.ask()).response.body)]
+    body.push(BYTES)
     await world.settled()
-    expect([reader.text, reader.outcome]).toEqual(['0123456789', 'end'])
+    body.push(BYTES)
+    await world.settled()
+    body.end()
+    await world.settled()
+    expect(readers.map(({ text, outcome }) => [text, outcome])).toEqual([
+      ['01234567890123456789', 'end'],
+      ['01234567890123456789', 'end'],
+    ])
+    expect([world.origin.count, world.cache.fresh(KEY, world.clock.now())]).toEqual([1, undefined])
+    const later = world.ask()
+    world.origin.exchange(1).answerWhole(BYTES, { 'content-length': '' })
+    expect((await later).status).toMatchObject({ detail: 'too-large', stored: false })
+    ;(await later).response.body.discard()
   })
 
   test('a part nobody asked for tells nothing about the length of the whole', async () => {
