@@ -38,8 +38,8 @@ function tokenGuard(token: string): Guard {
   }
 }
 
-const refuseForeignHosts: Guard = ({ headers: { host }, httpVersion }) => {
-  if (host === undefined ? httpVersion === '1.0' : LOOPBACK_HOST.test(host)) return undefined
+const refuseForeignHosts: Guard = ({ headers: { host } }) => {
+  if (host === undefined || LOOPBACK_HOST.test(host)) return undefined
   const detail = 'Without a token only localhost, 127.0.0.1 and [::1] are answered for: name one as the host'
   return problem(421, detail, { Connection: 'close' })
 }
