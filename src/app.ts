@@ -5,20 +5,22 @@
  */
 
 import { randomUUID } from 'node:crypto'
+import { type RunningAdminServer, startAdminServer } from './admin/admin-server.ts'
+import { type HealthSources, health, type OriginState, type Phase, readiness } from './admin/health.ts'
 import type { FillFailure } from './cache/cache.ts'
 import { Cache } from './cache/cache.ts'
 import type { CacheRules } from './cache/policy.ts'
 import { Store } from './cache/store.ts'
 import type { Clock } from './clock.ts'
-import { parseAddress } from './config/address.ts'
-import type { Config, ListenConfig, RouteConfig, S3OriginConfig } from './config/schema.ts'
+import { type HostAndPort, parseAddress } from './config/address.ts'
+import type { AdminConfig, Config, ListenConfig, RouteConfig, S3OriginConfig } from './config/schema.ts'
 import { StartError } from './errors.ts'
 import { compilePattern } from './http/pattern.ts'
 import { contentTypeFor, defaultTtlMs } from './media/types.ts'
 import type { Logger } from './observe/log.ts'
 import { createLog } from './observe/log.ts'
 import { Throttle } from './observe/throttle.ts'
-import { composeS3Origin, type ResilientDependencies } from './origin/compose.ts'
+import { composeS3Origin, type ResilientDependencies, type ResilientOrigin } from './origin/compose.ts'
 import { failover } from './origin/failover.ts'
 import type { HedgeSettings } from './origin/hedging.ts'
 import type { Origin } from './origin/origin.ts'
@@ -43,7 +45,12 @@ export interface AppOptions {
 export interface RunningApp {
   /** What is listened on, in the order of the configuration, with the real port where 0 was asked for. */
   readonly addresses: readonly { readonly address: string; readonly port: number }[]
-  /** Stops accepting, finishes answers within the grace time, then lets go of fills and origin connections. */
+  /** Where the admin listener is, with its real port; undefined where the configuration has none. */
+  readonly admin: { readonly address: string; readonly port: number } | undefined
+  /**
+   * Stops accepting, finishes answers within the grace time, then lets go of fills and origin connections. The admin
+   * listener says at once that the program is not ready any more, and is the last to go.
+   */
   close(): Promise<void>
 }
 
@@ -81,17 +88,28 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     randomBoundary: randomUUID,
     clientStallMs: options.clientStallMs ?? CLIENT_STALL_MS,
   })
+  let phase: Phase = 'starting'
+  let admin: RunningAdminServer | undefined
   const closeBehind = async () => {
     await cache.close()
     await Promise.all([...origins.values()].map((origin) => origin.close()))
+    await admin?.close()
   }
 
   try {
+    if (config.admin !== undefined) {
+      const sources = { phase: () => phase, origins: () => statesOf(config, origins), routes: routeOrigins(config) }
+      admin = await startAdmin(config.admin, sources, onFault)
+      log.info(admin.listener, 'admin listening')
+    }
     const server = await startServer(config.listen.map(listenOf), handler, { clock, onFault })
     for (const listener of server.listeners) log.info(listener, 'listening')
+    phase = 'listening'
     return {
       addresses: server.listeners,
+      admin: admin?.listener,
       close: async () => {
+        phase = 'draining'
         log.info('draining')
         await server.close(options.graceMs ?? DEFAULT_GRACE_MS)
         await closeBehind()
@@ -114,7 +132,7 @@ const systemClock: Clock = {
 
 const discardRecord: AccessLog = () => undefined
 
-function makeOrigin(name: string, config: S3OriginConfig, dependencies: ResilientDependencies): Origin {
+function makeOrigin(name: string, config: S3OriginConfig, dependencies: ResilientDependencies): ResilientOrigin {
   const { pool, limits, retry, breaker, hedge, credentials } = config
   return composeS3Origin(
     name,
@@ -167,10 +185,37 @@ function originOf(route: RouteConfig, origins: ReadonlyMap<string, Origin>, cloc
   return failover(first, others, { onNotFound: route.failoverOnNotFound, clock, log })
 }
 
+function startAdmin(config: AdminConfig, sources: HealthSources, onFault: (error: unknown) => void) {
+  return startAdminServer({
+    ...hostAndPort(config.address),
+    token: config.token,
+    endpoints: new Map([
+      ['/health', { GET: health }],
+      ['/ready', { GET: (query: URLSearchParams) => readiness(sources, query) }],
+    ]),
+    onFault,
+  })
+}
+
+function statesOf(config: Config, origins: ReadonlyMap<string, ResilientOrigin>): readonly OriginState[] {
+  return [...origins].map(([name, origin]) => {
+    const { maxSockets = 0, maxQueued = 0 } = config.origins[name]?.pool ?? {}
+    return { name, circuit: origin.circuit(), pool: { ...origin.usage(), maxSockets, maxQueued } }
+  })
+}
+
+function routeOrigins({ routes }: Config): HealthSources['routes'] {
+  return routes.map(({ match, origin }) => ({ match, origins: origin }))
+}
+
 function listenOf({ address, highWaterMark }: ListenConfig): Listen {
+  return { ...hostAndPort(address), highWaterMarkBytes: highWaterMark }
+}
+
+function hostAndPort(address: string): HostAndPort {
   const parsed = parseAddress(address)
   if (parsed === undefined) throw new StartError(`cannot listen on ${address}: it is no host:port`)
-  return { ...parsed, highWaterMarkBytes: highWaterMark }
+  return parsed
 }
 
 function makeRoute(config: RouteConfig, origin: Origin): Route {

@@ -29,6 +29,19 @@ export class StartError extends Error {
   }
 }
 
+/** An address that was refused to a listener, as a sentence that names it. An IPv6 host is without its brackets. */
+export function cannotListen(host: string, port: number, cause: NodeJS.ErrnoException): StartError {
+  const address = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+  return new StartError(`cannot listen on ${address}: ${reasonOf(cause)}`, { cause })
+}
+
+function reasonOf({ code, message }: NodeJS.ErrnoException): string {
+  if (code === 'EADDRINUSE') return 'the port is taken by another program'
+  if (code === 'EADDRNOTAVAIL') return 'this machine does not have that address'
+  if (code === 'EACCES') return 'not permitted (ports below 1024 need a privilege)'
+  return message
+}
+
 /**
  * Why an origin gave no usable answer.
  *

@@ -13,6 +13,7 @@ const ALLOWED: Readonly<Record<string, readonly string[] | '*'>> = {
   origin: ['origin', 'http', 'errors', 'clock'],
   cache: ['cache', 'http', 'errors', 'clock', 'origin'],
   server: ['server', 'cache', 'http', 'media', 'observe', 'errors', 'clock', 'origin'],
+  admin: ['admin', 'cache', 'observe', 'errors'],
   app: '*',
   cli: '*',
   demo: '*',

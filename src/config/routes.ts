@@ -118,7 +118,7 @@ const route = section({
   ).optional(),
   failoverOnNotFound: option(
     flag,
-    'true: the next origin of a list is asked for what one answers 404 to as well. Default: false.',
+    'true: the next origin of a list is asked for what one answers 404 or 403 to as well; a bucket that may not be listed says 403 of an object it does not have. Default: false.',
   ).optional(),
   stripPrefix: optionWithDefault(
     textThat(readPrefix, { pattern: '^$|^/|\\$\\{' }),

@@ -6,8 +6,9 @@
  */
 
 import * as z from 'zod'
-import { address, network, parseAddress } from './address.ts'
-import { filledText, flag, oneOf, size, text } from './kinds.ts'
+import { address, type HostAndPort, network, parseAddress } from './address.ts'
+import { admin } from './admin.ts'
+import { filledText, flag, oneOf, size } from './kinds.ts'
 import {
   EVEN_IF_WRONG,
   EVEN_IF_WRONG_IN_LIST,
@@ -40,7 +41,7 @@ const listen = list(listener, 'listener')
   .superRefine((written, context) => {
     const seen = new Set<string>()
     for (const [index, one] of written.entries()) {
-      const parsed = typeof one?.address === 'string' ? parseAddress(one.address) : undefined
+      const parsed = parsedAddress(one?.address)
       // Port 0 asks for another port each time.
       if (parsed === undefined || parsed.port === 0) continue
       const key = `${parsed.host.toLowerCase()} ${parsed.port}`
@@ -101,13 +102,6 @@ const log = section({
   .prefault({})
   .meta({ description: 'The log, on standard output.' })
 
-const admin = notSupportedYet(
-  section({
-    address: option(address, 'Where to listen: host:port.'),
-    token: option(text, 'Required where the address is not loopback.').optional(),
-  }).meta({ description: 'Health, metrics, statistics and purging, on a listener of its own.' }),
-)
-
 const trustedProxies = z
   .array(option(network, 'An address or a network, such as 10.0.0.0/8 or ::1.'), {
     error: 'expected a list of addresses and networks',
@@ -156,11 +150,19 @@ export const configSchema = section({ listen, admin, trustedProxies, cache, log,
       }
     }
   }, EVEN_IF_WRONG)
+  .superRefine((written, context) => {
+    const taken = isMapping(written.admin) ? parsedAddress(written.admin['address']) : undefined
+    if (taken === undefined || taken.port === 0 || !Array.isArray(written.listen)) return
+    const listeners = written.listen.map((one: unknown) => isMapping(one) && parsedAddress(one['address']))
+    if (!listeners.some((one) => one && isSameAddress(one, taken))) return
+    context.addIssue({ code: 'custom', path: ['admin', 'address'], message: 'is the address of a public listener' })
+  }, EVEN_IF_WRONG)
   .meta({ title: 'segment-shield', description: 'Configuration of segment-shield.' })
 
 /** A configuration that was found good, with every default filled in. Bytes and milliseconds. */
 export type Config = DeepReadonly<z.output<typeof configSchema>>
 export type ListenConfig = Config['listen'][number]
+export type AdminConfig = NonNullable<Config['admin']>
 export type CacheConfig = Config['cache']
 export type LogConfig = Config['log']
 export type S3OriginConfig = Config['origins'][string]
@@ -176,4 +178,12 @@ function typeOf(origins: Record<string, unknown>, name: unknown): unknown {
 
 function isMapping(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function parsedAddress(written: unknown): HostAndPort | undefined {
+  return typeof written === 'string' ? parseAddress(written) : undefined
+}
+
+function isSameAddress(a: HostAndPort, b: HostAndPort): boolean {
+  return a.port === b.port && a.host.toLowerCase() === b.host.toLowerCase()
 }

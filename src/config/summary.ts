@@ -4,9 +4,12 @@ import type { Config, RouteConfig, S3OriginConfig } from './schema.ts'
 import { formatSize, formatTime } from './units.ts'
 
 /** Listeners, origins and routes, the routes in the order in which they are tried. */
-export function summarise({ listen, cache, origins, routes }: Config): string {
+export function summarise({ listen, admin, cache, origins, routes }: Config): string {
   const lines = [
     ...listen.map(({ address }) => `listen  ${address}`),
+    ...(admin === undefined
+      ? []
+      : [`admin   ${admin.address}, ${admin.token === undefined ? 'without' : 'with'} a token`]),
     `cache   ${formatSize(cache.memory)}, objects up to ${formatSize(cache.maxObject)}`,
     ...Object.entries(origins).map(
       ([name, { type, endpoint, pool, limits }]) =>

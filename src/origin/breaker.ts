@@ -4,7 +4,7 @@
  * | state       | requests                                             | ends                                              |
  * |-------------|------------------------------------------------------|---------------------------------------------------|
  * | `closed`    | all go through and are counted                       | opens at `errorRate` of `minRequests` in `windowMs` |
- * | `open`      | all are refused, and told when to come back          | half-open with the first request after its time   |
+ * | `open`      | all are refused, and told when to come back          | half-open when its time is over                   |
  * | `half-open` | three at a time go through as probes; others refused | closed after three good ones; one bad one opens it |
  *
  * Each time a probe fails the circuit stays open for twice as long, up to a minute. Failures are those of
@@ -55,9 +55,13 @@ export class CircuitBreaker {
     this.#state = this.#closed()
   }
 
-  /** `open` also when its time is over and nobody has asked since. */
+  /**
+   * `half-open` as soon as the time is over, though nobody may have asked since: whoever sends requests only where this
+   * is not `open` would else never send the one that finds the origin well again.
+   */
   get state(): CircuitState {
-    return this.#state.is
+    const state = this.#state
+    return state.is === 'open' && this.#options.clock.now() >= state.untilMs ? 'half-open' : state.is
   }
 
   /** The same, through the circuit: refused with a {@link NotSentError} while that is open. */

@@ -3,13 +3,16 @@
  *
  * | the origin's outcome                                      | what happens                                         |
  * |-----------------------------------------------------------|------------------------------------------------------|
- * | 200, 206, 304, 403, 412, 416                              | is the answer                                        |
- * | 404                                                       | is the answer; with `onNotFound` the next one is asked |
+ * | 404, 403                                                  | is the answer; with `onNotFound` the next one is asked |
+ * | any other answer                                          | is the answer                                        |
  * | `unreachable`, `timeout`, `broken`, `overloaded`          | the next one is asked; an open circuit and a full queue are `overloaded` |
  * | `misconfigured`                                           | is the error: an operator has to act, and a second origin that answers for the first would hide it for ever |
  * | `aborted`                                                 | is the error: nobody wants the answer                |
  *
- * Invariant: who asks gets the first answer that is one; where none is, a 404 if there was any, else the last error.
+ * A 403 counts with the 404: that is how a store says that an object is missing to whoever may not list its bucket.
+ *
+ * Invariant: who asks gets the first answer that is one; where none is, the first 404 if there was any, else the first
+ * 403, else the last error. Of the answers nobody gets the bodies are destroyed.
  *
  * Validators: an entity tag that has to match (`ifMatch`) goes to every origin, since whoever sends it holds bytes of
  * just that version, and 412 is a fair answer. `ifNoneMatch` goes to the first origin alone, and a date to none: it
@@ -22,7 +25,7 @@ import { OriginError } from '../errors.ts'
 import type { Origin, OriginLog, OriginRequest, OriginResponse, PoolUsage } from './origin.ts'
 
 export interface FailoverOptions {
-  /** A 404 is no answer as long as there is another origin to ask. */
+  /** A 404 or 403 is no answer as long as there is another origin to ask. */
   readonly onNotFound: boolean
   readonly clock: Clock
   readonly log: OriginLog
@@ -45,17 +48,24 @@ export function failover(first: Origin, others: readonly Origin[], options: Fail
   }
 
   const fetch = async (request: OriginRequest): Promise<OriginResponse> => {
-    let notFound: OriginResponse | undefined
+    let missing: OriginResponse | undefined
     for (const [index, origin] of origins.entries()) {
       const next = origins[index + 1]
       try {
         const response = await origin.fetch(index === 0 ? forFirst(request) : forOther(request))
-        if (response.status !== 404 || !onNotFound || next === undefined) return response
-        notFound = response
+        if (!onNotFound || !saysMissing(response)) {
+          missing?.body?.destroy()
+          return response
+        }
+        missing = clearerOf(missing, response)
+        if (next === undefined) return missing
       } catch (error) {
-        if (!isForNext(error)) throw error
+        if (!isForNext(error)) {
+          missing?.body?.destroy()
+          throw error
+        }
         if (next === undefined) {
-          if (notFound !== undefined) return notFound
+          if (missing !== undefined) return missing
           throw error
         }
         report(origin, next, error)
@@ -72,6 +82,19 @@ export function failover(first: Origin, others: readonly Origin[], options: Fail
       await Promise.all(origins.map((origin) => origin.close()))
     },
   }
+}
+
+function saysMissing({ status }: OriginResponse): boolean {
+  return status === 404 || status === 403
+}
+
+/** A 404 says more than a 403; else the earlier one stands. The other one's body is destroyed. */
+function clearerOf(earlier: OriginResponse | undefined, later: OriginResponse): OriginResponse {
+  if (earlier === undefined) return later
+  const isLaterClearer = earlier.status === 403 && later.status === 404
+  const [clearer, other] = isLaterClearer ? [later, earlier] : [earlier, later]
+  other.body?.destroy()
+  return clearer
 }
 
 function isForNext(error: unknown): error is OriginError {

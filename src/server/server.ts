@@ -9,7 +9,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Clock } from '../clock.ts'
-import { StartError } from '../errors.ts'
+import { cannotListen } from '../errors.ts'
 import type { Handler } from './handler.ts'
 
 export interface Listen {
@@ -202,7 +202,7 @@ const CONNECT_REFUSAL = rawAnswer(405, 'Method Not Allowed', 'Not a proxy for CO
 function startListening(server: Server, { host, port }: Listen): Promise<void> {
   return new Promise((resolve, reject) => {
     const refuse = (error: NodeJS.ErrnoException) => {
-      reject(new StartError(`cannot listen on ${formatAddress(host, port)}: ${reasonOf(error)}`, { cause: error }))
+      reject(cannotListen(host, port, error))
     }
     server.once('error', refuse)
     server.listen({ host, port, backlog: BACKLOG }, () => {
@@ -212,18 +212,7 @@ function startListening(server: Server, { host, port }: Listen): Promise<void> {
   })
 }
 
-function reasonOf({ code, message }: NodeJS.ErrnoException): string {
-  if (code === 'EADDRINUSE') return 'the port is taken by another program'
-  if (code === 'EADDRNOTAVAIL') return 'this machine does not have that address'
-  if (code === 'EACCES') return 'not permitted (ports below 1024 need a privilege)'
-  return message
-}
-
 function listenerOf(server: Server): Listener {
   const { address, port } = server.address() as AddressInfo
   return { address, port }
-}
-
-function formatAddress(host: string, port: number): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
 }

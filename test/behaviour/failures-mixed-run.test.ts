@@ -6,6 +6,7 @@
  * sockets is served first.
  */
 import { expect, test } from 'vitest'
+import { randomNumbers } from '../support/random-numbers.ts'
 import type { Exchange, S3Object } from '../support/s3-socket-server.ts'
 import {
   type Answer,
@@ -21,17 +22,6 @@ import {
 const REQUESTS = 300
 const AT_ONCE = 25
 const MEMORY_BYTES = 1024 ** 2
-
-/** mulberry32: numbers from 0 up to 1, the same ones for the same seed. */
-function randomNumbers(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-}
 
 /** The last two are more than is kept whole. */
 const SIZES = [0, 1, 777, 50_000, 50_001, 120_000, 200_000, 250_000, 300_000, 900_000]

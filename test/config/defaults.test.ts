@@ -54,12 +54,22 @@ test('what the file leaves out has its default, in bytes and milliseconds', () =
   })
 })
 
+test.each(['127.0.0.1:9090', '127.8.9.1:1', '[::1]:9090', '[::ffff:127.0.0.1]:9090', 'localhost:0', 'LOCALHOST:9090'])(
+  'an admin listener on %s needs no token, and an empty one is none',
+  (address) => {
+    expect(load(goodWith('admin', { address })).admin).toEqual({ address })
+    expect(load(goodWith('admin', { address, token: '' })).admin?.token).toBeUndefined()
+    expect(load(goodWith('admin', { address, token: 'x' })).admin).toEqual({ address, token: 'x' })
+  },
+)
+
 test('what the file says comes out under the same names', () => {
   const text = `
 listen:
   - { address: "[::]:443", highWaterMark: 64KiB }
   - { address: localhost:0 }
 trustedProxies: [10.0.0.0/8, "::1"]
+admin: { address: 0.0.0.0:9090, token: 0x/+~= }
 cache: { memory: 2GiB, maxObject: 16MiB, slice: 2MiB }
 log: { level: debug, access: false, format: pretty }
 origins:
@@ -105,6 +115,7 @@ routes:
       { address: 'localhost:0', highWaterMark: 1_048_576 },
     ],
     trustedProxies: ['10.0.0.0/8', '::1'],
+    admin: { address: '0.0.0.0:9090', token: '0x/+~=' },
     cache: { memory: 2_147_483_648, maxObject: 16_777_216, slice: 2_097_152 },
     log: { level: 'debug', access: false, format: 'pretty' },
     origins: {

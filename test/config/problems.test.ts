@@ -4,6 +4,7 @@ import { goodWith, problemsOf } from './good.ts'
 const NO_TIME = 'expected a time with its unit, such as 500ms, 30s, 10m, 1h or 14d'
 const NO_SIZE = 'expected a size such as 64KiB, 4MiB or 1GiB'
 const NO_ADDRESS = 'expected host:port, such as 0.0.0.0:8080 or [::]:8080'
+const NO_TOKEN = 'expected a token, since admin.address is not loopback'
 const NO_PORT = 'expected a port from 0 to 65535 after the colon'
 const NO_URL = 'expected an http or https URL, such as https://sfo3.digitaloceanspaces.com'
 const BARE_URL = 'expected a URL without path, query or fragment'
@@ -36,8 +37,33 @@ const WRONG: readonly (readonly [path: string, value: unknown, problem: string])
   ['listen[0].highWaterMark', 0, 'listen[0].highWaterMark: expected a size from 1B, got 0'],
   ['listen[0].highWaterMark', true, `listen[0].highWaterMark: ${NO_SIZE}, got true`],
   ['listen[0].tls', { cert: 'a', key: 'b' }, 'listen[0].tls: not supported yet'],
-  ['admin', { address: '127.0.0.1:9090' }, 'admin: not supported yet'],
-  ['admin', null, 'admin: not supported yet'],
+  ['admin', null, 'admin: expected a mapping, got nothing'],
+  ['admin', {}, 'admin.address: expected a string, got nothing'],
+  ['admin', { address: '9090' }, `admin.address: ${NO_ADDRESS}, got "9090"`],
+  ['admin', { address: '127.0.0.1:8080' }, 'admin.address: is the address of a public listener'],
+  ['admin', { address: '127.0.0.1:9090', tokn: 'x' }, 'admin.tokn: unknown key, did you mean "token"?'],
+  ...[
+    '0.0.0.0:9090',
+    '[::]:9090',
+    '10.0.0.1:0',
+    'shield.example:9090',
+    '[::ffff:10.0.0.1]:9090',
+    'localhost.x:9090',
+  ].map((address) => ['admin', { address }, `admin.token: ${NO_TOKEN}, got nothing`] as const),
+  ['admin', { address: '0.0.0.0:9090', token: '' }, `admin.token: ${NO_TOKEN}, got ""`],
+  [
+    'admin',
+    { address: '127.0.0.1:9090', token: 4711 },
+    'admin.token: expected a string, got a number that is not shown',
+  ],
+  ...['two words', 'tab\t', 'line\n', 'schlüssel', '\u0000'].map(
+    (token) =>
+      [
+        'admin',
+        { address: '0.0.0.0:9090', token },
+        'admin.token: expected letters, digits and signs of ASCII without spaces, got a string that is not shown',
+      ] as const,
+  ),
   ['cache', 'big', 'cache: expected a mapping, got "big"'],
   ['cache', null, 'cache: expected a mapping, got nothing'],
   ['cache', [], 'cache: expected a mapping, got an empty list'],
@@ -259,6 +285,15 @@ describe('unknown keys', () => {
   test('a key that is no word is quoted, so that a problem stays on one line', () => {
     expect(problemsOf(goodWith('log', { 'a.b\u001b[31m\nc': 1 }))).toEqual(['log["a.b\\u001b[31m\\nc"]: unknown key'])
   })
+})
+
+test('a token that a variable was to bring, and did not, is one problem that names the variable', () => {
+  const text = (token: string) => goodWith('admin', { address: '0.0.0.0:9090', token })
+  expect(problemsOf(text(`\${ADMIN_TOKEN:-}`))).toEqual([`admin.token: ${NO_TOKEN}, got ""`])
+  expect(problemsOf(text(`\${ADMIN_TOKEN}`), { ADMIN_TOKEN: '' })).toEqual([
+    `admin.token: ${NO_TOKEN}, got the value of \${ADMIN_TOKEN}, which is empty`,
+  ])
+  expect(problemsOf(text(`\${ADMIN_TOKEN}`))).toEqual(['admin.token: the environment variable ADMIN_TOKEN is not set'])
 })
 
 test('all problems come at once, whatever else is wrong', () => {

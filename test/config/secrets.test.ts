@@ -16,6 +16,7 @@ test.each([
   ['origins.spaces.endpoint', `ftp://user:${SECRET}@a.example`],
   ['origins.spaces.endpoint', `https://a.example/?X-Amz-Signature=${SECRET}`],
   ['admin', { address: 'nowhere', token: SECRET }],
+  ['admin', { address: '0.0.0.0:9090', token: `${SECRET} ${SECRET}` }],
   ['routes[0].access', { secret: SECRET }],
   ['routes[0].responseHeaders', { 'X-Token': `${SECRET}\n` }],
 ])('%s: a secret in %j is not shown', (path, value) => {
@@ -40,6 +41,8 @@ const PLACES = [
   'listen[0].highWaterMark',
   'listen[0].tls',
   'admin',
+  'admin.address',
+  'admin.token',
   'cache',
   'cache.memory',
   'cache.maxObject',

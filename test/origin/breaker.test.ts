@@ -112,6 +112,16 @@ describe('an open circuit', () => {
     expect(origin.count).toBe(20)
   })
 
+  test('is half-open when its time is over, before anyone has asked', async () => {
+    const { breaker, clock, ask } = await opened()
+    clock.advance(4_999)
+    expect(breaker.state).toBe('open')
+    clock.advance(1)
+    expect(breaker.state).toBe('half-open')
+    await ask(unreachable())
+    expect(breaker.state).toBe('open')
+  })
+
   test('is not moved by what was sent before it opened', async () => {
     const { breaker, origin, clock, fetch, ask, askOften } = breakerOf()
     const late = [outcomeOf(fetch(requestFor('a'))), outcomeOf(fetch(requestFor('a')))]

@@ -82,6 +82,17 @@ test('a missing object is missing, unless the route wants the other store asked'
   expect((await asking.get('/b.ts')).status).toBe(404)
 })
 
+test('a first store that may not be listed says 403 of what it does not have, and the second one is asked too', async () => {
+  const { first, second, get } = await startTwo({ failoverOnNotFound: true })
+  first.onAny((exchange) => exchange.error(403, 'AccessDenied'))
+  second.put('a.ts', 'only here')
+
+  expect(String((await get('/a.ts')).body)).toBe('only here')
+  expect((await get('/b.ts')).status).toBe(404)
+  second.onAny((exchange) => exchange.error(403, 'AccessDenied'))
+  expect((await get('/c.ts')).status).toBe(403)
+})
+
 test('a first store that refuses our key is not hidden by the second one', async () => {
   const { first, second, records, get } = await startTwo()
   first.onAny((exchange) => exchange.error(403, 'InvalidAccessKeyId'))

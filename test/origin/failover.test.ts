@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest'
+import { OriginError } from '../../src/errors.ts'
 import { failover } from '../../src/origin/failover.ts'
 import { NotSentError } from '../../src/origin/failure.ts'
 import { FakeClock } from '../support/fake-clock.ts'
-import { ScriptedOrigin, settled } from '../support/scripted-origin.ts'
+import { ScriptedBody, ScriptedOrigin, settled } from '../support/scripted-origin.ts'
 import { FAILURES, internalError, outcomeOf, requestFor, slowDown, unreachable } from './asking.ts'
 import { RecordingLog } from './fixture.ts'
 
@@ -30,7 +31,7 @@ describe('the next origin is asked', () => {
     expect(await ended).toBe(200)
   })
 
-  test.each([200, 206, 304, 403, 412, 416])('not after %i', async (status) => {
+  test.each([200, 206, 304, 412, 416])('not after %i', async (status) => {
     const { a, b, origin } = failoverOf({ onNotFound: true })
     const ended = outcomeOf(origin.fetch(requestFor('x')))
     a.exchange(0).answer({ status })
@@ -85,37 +86,74 @@ describe('the next origin is asked', () => {
   })
 })
 
-describe('404', () => {
-  test('is the answer by default', async () => {
+describe('404, and 403, which says the same where a bucket may not be listed,', () => {
+  test.each([404, 403])('%i is the answer by default', async (status) => {
     const { a, b, origin } = failoverOf()
     const ended = outcomeOf(origin.fetch(requestFor('x')))
-    a.exchange(0).answer({ status: 404 })
+    a.exchange(0).answer({ status })
 
-    expect([await ended, b.count]).toEqual([404, 0])
+    expect([await ended, b.count]).toEqual([status, 0])
   })
 
-  test('is asked about further where the route wants it, and is the answer when all say so', async () => {
+  test.each([404, 403])('%i is asked about further where the route wants it', async (status) => {
     const { a, b, c, log, origin } = failoverOf({ onNotFound: true })
     const ended = outcomeOf(origin.fetch(requestFor('x')))
-    for (const one of [a, b, c]) {
-      one.exchange(0).answer({ status: 404 })
-      await settled()
-    }
+    a.exchange(0).answer({ status })
+    await settled()
+    b.exchange(0).answer()
 
-    expect(await ended).toBe(404)
+    expect([await ended, c.count]).toEqual([200, 0])
     expect(log.lines).toEqual([])
   })
 
-  test('of one origin is the answer when the others fail', async () => {
+  test.each([
+    { said: [404, 404, 404], answer: 404, from: 'sfo3' },
+    { said: [403, 403, 403], answer: 403, from: 'sfo3' },
+    { said: [403, 404, 404], answer: 404, from: 'nyc3' },
+    { said: [403, 403, 404], answer: 404, from: 'ams3' },
+    { said: [404, 403, 403], answer: 404, from: 'sfo3' },
+  ])('when all say so, $said, the first of the clearest is the answer: $answer of $from', async (expected) => {
+    const { a, b, c, origin } = failoverOf({ onNotFound: true })
+    const asked = [a, b, c].map((one, index) => ({ one, status: expected.said[index] ?? 0, body: new ScriptedBody() }))
+    const answered = origin.fetch(requestFor('x'))
+    for (const { one, status, body } of asked) {
+      one.exchange(0).answerAs({ status, headers: {}, body })
+      await settled()
+    }
+    const { status, body } = await answered
+
+    const chosen = asked.find(({ one }) => one.name === expected.from)
+    expect([status, body]).toEqual([expected.answer, chosen?.body])
+    expect(asked.filter((one) => one.body.isOpen)).toEqual([chosen])
+  })
+
+  test.each([404, 403])('%i of one origin is the answer when the others fail', async (status) => {
     const { a, b, c, origin } = failoverOf({ onNotFound: true })
     const ended = outcomeOf(origin.fetch(requestFor('x')))
-    a.exchange(0).answer({ status: 404 })
+    a.exchange(0).answer({ status })
     await settled()
     b.exchange(0).fail(unreachable())
     await settled()
     c.exchange(0).fail(unreachable())
 
-    expect(await ended).toBe(404)
+    expect(await ended).toBe(status)
+  })
+
+  test.each([
+    ['an answer that is one', 200],
+    ['an error that ends the search', new OriginError('misconfigured', 'nyc3: 403 InvalidAccessKeyId')],
+  ])('is forgotten, body and all, for %s', async (_, outcome) => {
+    const { a, b, origin } = failoverOf({ onNotFound: true })
+    const body = new ScriptedBody()
+    const ended = outcomeOf(origin.fetch(requestFor('x')))
+    a.exchange(0).answerAs({ status: 404, headers: {}, body })
+    await settled()
+    expect(body.isOpen).toBe(true)
+    if (typeof outcome === 'number') b.exchange(0).answer({ status: outcome })
+    else b.exchange(0).fail(outcome)
+
+    expect(await ended).toBe(typeof outcome === 'number' ? outcome : outcome.kind)
+    expect(body.isDestroyed).toBe(true)
   })
 })
 

@@ -1,11 +1,12 @@
 /** The whole program in front of a real gateway, from configuration text to a socket, and a client that hides nothing. */
 import { once } from 'node:events'
-import { Agent, type IncomingHttpHeaders, type IncomingMessage, request } from 'node:http'
+import { Agent, type IncomingHttpHeaders, type IncomingMessage, request as startRequest } from 'node:http'
 import { onTestFinished } from 'vitest'
 import { startApp } from '../../src/app.ts'
 import { loadConfig } from '../../src/config/load.ts'
 import type { Rgw, RgwCredentials } from '../support/ceph-rgw.ts'
 import { FakeClock } from '../support/fake-clock.ts'
+import { request } from '../support/http-client.ts'
 
 export interface ShieldOptions {
   /** @default the bucket owner's */
@@ -15,6 +16,8 @@ export interface ShieldOptions {
   readonly ttl?: string
   /** @default '8MiB' */
   readonly maxObject?: string
+  /** Of the origin, as in the configuration file. @default the program's own */
+  readonly breaker?: Readonly<Record<string, unknown>>
 }
 
 export interface Answer {
@@ -24,6 +27,9 @@ export interface Answer {
 }
 
 export interface Shield {
+  readonly port: number
+  /** What `/ready` of the admin listener says: status, circuit, permits. */
+  ready(): Promise<Readiness>
   /** Nothing becomes stale and no timeout fires unless it is advanced. */
   readonly clock: FakeClock
   /** Every line of the log, as JSON. */
@@ -34,11 +40,22 @@ export interface Shield {
   open(target: string): Promise<IncomingMessage>
 }
 
+export interface Readiness {
+  readonly status: 'ready' | 'not ready'
+  readonly origins: {
+    readonly spaces: {
+      readonly circuit: string
+      readonly pool: { readonly inUse: number; readonly free: number; readonly queued: number }
+    }
+  }
+}
+
 /** Started on a free port and closed when the test ends. */
 export async function startShield(rgw: Rgw, options: ShieldOptions = {}): Promise<Shield> {
-  const { credentials = rgw.credentials, bucket = rgw.bucket, ttl, maxObject = '8MiB' } = options
+  const { credentials = rgw.credentials, bucket = rgw.bucket, ttl, maxObject = '8MiB', breaker = {} } = options
   const text = `
 listen: [{ address: '127.0.0.1:0' }]
+admin: { address: '127.0.0.1:0' }
 cache: { memory: 256MiB, maxObject: ${maxObject} }
 origins:
   spaces:
@@ -49,6 +66,7 @@ origins:
     credentials: { accessKeyId: "\${KEY}", secretAccessKey: "\${SECRET}" }
     forcePathStyle: true
     retry: { maxAttempts: 2 }
+    breaker: ${JSON.stringify(breaker)}
 routes:
   - match: /**
     origin: spaces
@@ -63,7 +81,10 @@ routes:
   const app = await startApp(loadConfig({ text, file: 'shield.yaml' }, environment), { clock, log, random: () => 0 })
   onTestFinished(() => app.close())
   const port = app.addresses[0]?.port ?? 0
+  const adminPort = app.admin?.port ?? 0
   return {
+    port,
+    ready: async () => JSON.parse(String((await request(adminPort, { path: '/ready' })).body)),
     clock,
     logLines,
     open: (path) => send(port, path, {}, true),
@@ -79,7 +100,7 @@ routes:
 /** The path goes out as it is: no client that parses URLs would leave `//` and escapes alone. */
 async function send(port: number, path: string, headers: Readonly<Record<string, string>> = {}, keepAlive = false) {
   const agent = new Agent({ keepAlive })
-  const outgoing = request({ host: '127.0.0.1', port, path, headers, agent }).end()
+  const outgoing = startRequest({ host: '127.0.0.1', port, path, headers, agent }).end()
   const [response] = (await once(outgoing, 'response')) as [IncomingMessage]
   return response
 }

@@ -36,6 +36,8 @@ export interface ShieldOptions {
   /** Of the listener, beside its address. */
   readonly listen?: Options
   readonly log?: Options
+  /** @default no admin listener */
+  readonly admin?: Options
   /** @default 1000 */
   readonly graceMs?: number
   /** Real time: it is a socket's own timer. */
@@ -127,9 +129,19 @@ export async function startShield(options: ShieldOptions = {}): Promise<Shield> 
 }
 
 function configText(options: ShieldOptions, s3: S3Server): string {
-  const { routes = [{ match: '/**' }], cache = {}, pool = {}, retry = {}, origin = {}, listen = {}, log = {} } = options
+  const {
+    routes = [{ match: '/**' }],
+    cache = {},
+    pool = {},
+    retry = {},
+    origin = {},
+    listen = {},
+    log = {},
+    admin,
+  } = options
   return JSON.stringify({
     listen: [{ address: '127.0.0.1:0', ...listen }],
+    ...(admin && { admin: { address: '127.0.0.1:0', ...admin } }),
     cache,
     log: { level: 'info', access: true, format: 'json', ...log },
     origins: {
