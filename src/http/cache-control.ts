@@ -4,15 +4,9 @@
  * Invariant: in doubt the answer is the more restrictive one. A directive that forbids is heeded even where its
  * argument is odd; a number of seconds that is none is 0, which is stale.
  */
-import {
-  endAtComma,
-  endOfToken,
-  nextMember,
-  parseDeltaSeconds,
-  readQuotedString,
-  skipWhitespace,
-  trimWhitespaceEnd,
-} from './syntax.ts'
+import type { Directive } from './directives.ts'
+import { readDirective } from './directives.ts'
+import { nextMember, parseDeltaSeconds } from './syntax.ts'
 
 /** What was said; a number is absent when its directive is. All numbers are whole seconds from 0 to 2^31. */
 export interface CacheControl {
@@ -24,6 +18,8 @@ export interface CacheControl {
   readonly public: boolean
   readonly mustRevalidate: boolean
   readonly proxyRevalidate: boolean
+  /** RFC 9111 §5.2.2.3 */
+  readonly mustUnderstand: boolean
   /** RFC 8246 */
   readonly immutable: boolean
   readonly maxAge?: number
@@ -35,13 +31,6 @@ export interface CacheControl {
 }
 
 type Draft = { -readonly [Name in keyof CacheControl]: CacheControl[Name] }
-
-interface Directive {
-  readonly name: string
-  /** Without quotes; empty when there is none or when it is malformed. */
-  readonly argument: string
-  readonly end: number
-}
 
 /**
  * Of a number said twice the smaller one counts. RFC 9111 §4.2.1 leaves the choice between the first and stale; the
@@ -55,6 +44,7 @@ export function parseCacheControl(value: string | undefined): CacheControl {
     public: false,
     mustRevalidate: false,
     proxyRevalidate: false,
+    mustUnderstand: false,
     immutable: false,
   }
   if (value === undefined) return draft
@@ -64,24 +54,6 @@ export function parseCacheControl(value: string | undefined): CacheControl {
     start = nextMember(value, directive.end)
   }
   return draft
-}
-
-function readDirective(value: string, start: number): Directive {
-  const nameEnd = endOfToken(value, start)
-  const name = value.slice(start, nameEnd).toLowerCase()
-
-  if (value.startsWith('="', nameEnd)) {
-    const quoted = readQuotedString(value, nameEnd + 1)
-    if (quoted !== undefined) {
-      const end = skipWhitespace(value, quoted.end)
-      if (end === value.length || value[end] === ',') return { name, argument: quoted.text, end }
-    }
-  }
-
-  // A quote that opens nothing whole hides nothing either: a no-store after it is still found.
-  const end = endAtComma(value, nameEnd)
-  const argument = value[nameEnd] === '=' ? trimWhitespaceEnd(value.slice(nameEnd + 1, end)) : ''
-  return { name, argument, end }
 }
 
 function apply(draft: Draft, { name, argument }: Directive): void {
@@ -104,6 +76,9 @@ function apply(draft: Draft, { name, argument }: Directive): void {
     case 'proxy-revalidate':
       draft.proxyRevalidate = true
       return
+    case 'must-understand':
+      draft.mustUnderstand = true
+      return
     case 'immutable':
       draft.immutable = true
       return
@@ -121,7 +96,7 @@ function apply(draft: Draft, { name, argument }: Directive): void {
   }
 }
 
-function smallerSeconds(earlier: number | undefined, argument: string): number {
-  const seconds = parseDeltaSeconds(argument) ?? 0
+function smallerSeconds(earlier: number | undefined, argument: string | undefined): number {
+  const seconds = parseDeltaSeconds(argument ?? '') ?? 0
   return earlier === undefined ? seconds : Math.min(earlier, seconds)
 }

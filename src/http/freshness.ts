@@ -3,13 +3,14 @@
  *
  * Invariant: both are whole seconds, never negative, and never further from stale than the response itself allows.
  */
-import { parseCacheControl } from './cache-control.ts'
+import { effectiveCacheControl } from './cdn-cache-control.ts'
 import { parseHttpDate } from './date.ts'
 import { endAtComma, MAX_DELTA_SECONDS, parseDeltaSeconds, trimWhitespace } from './syntax.ts'
 
 /** Values of the response's fields, as they arrived. */
 export interface FreshnessFields {
   readonly cacheControl?: string | undefined
+  readonly cdnCacheControl?: string | undefined
   readonly expires?: string | undefined
   readonly date?: string | undefined
 }
@@ -23,16 +24,17 @@ export interface AgeFields {
 /**
  * Seconds from the moment the origin made the response, or undefined when it says nothing explicit
  * (RFC 9111 §4.2.1). For a shared cache: s-maxage, else max-age, else Expires − Date. `no-cache` is 0, and so is an
- * Expires that is no date, `0` above all (§5.3).
+ * Expires that is no date, `0` above all (§5.3). A valid CDN-Cache-Control speaks alone: Cache-Control and Expires
+ * count for nothing beside it (RFC 9213 §2.2).
  *
  * @param responseTimeMs when the response arrived; stands in for a missing or broken Date (RFC 9110 §6.6.1)
  */
 export function freshnessLifetimeSeconds(fields: FreshnessFields, responseTimeMs: number): number | undefined {
-  const { noCache, sMaxage, maxAge } = parseCacheControl(fields.cacheControl)
-  if (noCache) return 0
-  const seconds = sMaxage ?? maxAge
+  const { cacheControl, isTargeted } = effectiveCacheControl(fields)
+  if (cacheControl.noCache) return 0
+  const seconds = cacheControl.sMaxage ?? cacheControl.maxAge
   if (seconds !== undefined) return seconds
-  if (fields.expires === undefined) return undefined
+  if (isTargeted || fields.expires === undefined) return undefined
 
   const expiresMs = parseHttpDate(fields.expires, responseTimeMs)
   if (expiresMs === undefined) return 0

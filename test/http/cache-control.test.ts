@@ -10,6 +10,7 @@ const SILENT: CacheControl = {
   public: false,
   mustRevalidate: false,
   proxyRevalidate: false,
+  mustUnderstand: false,
   immutable: false,
 }
 
@@ -27,11 +28,17 @@ describe('directives are read', () => {
     ['max-age=60,s-maxage=5', { maxAge: 60, sMaxage: 5 }],
     [',max-age=60\t,\t, immutable ,', { maxAge: 60, immutable: true }],
     ['must-revalidate, proxy-revalidate', { mustRevalidate: true, proxyRevalidate: true }],
+    ['Must-Understand, no-store', { mustUnderstand: true, noStore: true }],
     ['max-age=1, stale-while-revalidate=2, stale-if-error=3', { maxAge: 1, staleWhileRevalidate: 2, staleIfError: 3 }],
     ['max-age=1 , stale-if-error=3', { maxAge: 1, staleIfError: 3 }],
     ['no-cache="set-cookie, max-age=3", max-age=60', { noCache: true, maxAge: 60 }],
     ['private="a\\", b", public', { private: true, public: true }],
     ['foo=bar, max-age=60, x="no-store, private", y', { maxAge: 60 }],
+    ['max-age=60, public, s-maxage=5, public', { maxAge: 60, sMaxage: 5, public: true }],
+    ['max-age=60,  , x="a, b', { maxAge: 60 }],
+    ['x="a, no-cache', { noCache: true }],
+    ['x="a, y="b", no-store', { noStore: true }],
+    ["x='a, no-store'", {}],
     ['xmax-age=60, max-agex=60, max_age=60', {}],
   ]
   test.each(cases)('%j', (value, expected) => {

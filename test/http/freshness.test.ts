@@ -33,6 +33,16 @@ describe('freshness lifetime', () => {
     ['an Expires of another zone is in the past', { expires: 'Sun, 22 Nov 2026 14:00:00 PST' }, 0],
     ['a far Expires is capped', { expires: 'Fri, 31 Dec 9999 23:59:59 GMT', date: dateAt(0) }, 2 ** 31],
     ['an RFC 850 Expires is understood by the arrival', { expires: 'Sunday, 22-Nov-26 12:01:00 GMT' }, 60],
+    ['CDN-Cache-Control goes before Cache-Control', { cdnCacheControl: 'max-age=9', cacheControl: 's-maxage=600' }, 9],
+    ['CDN-Cache-Control goes before no-cache', { cdnCacheControl: 'max-age=9', cacheControl: 'no-cache' }, 9],
+    ['CDN-Cache-Control goes before Expires', { cdnCacheControl: 'max-age=9', expires: '0' }, 9],
+    ['its no-cache is 0', { cdnCacheControl: 'no-cache, max-age=9', cacheControl: 'max-age=60' }, 0],
+    ['its s-maxage goes before its max-age', { cdnCacheControl: 's-maxage=5, max-age=60' }, 5],
+    ['its max-age of another type is stale', { cdnCacheControl: 'max-age="60"', cacheControl: 'max-age=60' }, 0],
+    ['one without a lifetime hides theirs', { cdnCacheControl: 'x', cacheControl: 'max-age=60' }, undefined],
+    ['one without a lifetime hides Expires', { cdnCacheControl: 'public', expires: dateAt(60) }, undefined],
+    ['an invalid one hides nothing', { cdnCacheControl: 'max-age=9, &', cacheControl: 'max-age=60' }, 60],
+    ['an empty one hides nothing', { cdnCacheControl: '', expires: dateAt(60) }, 60],
     ['undefined fields are absent fields', { cacheControl: undefined, expires: undefined, date: undefined }, undefined],
   ]
   test.each(cases)('%s', (_title, fields, expected) => {
@@ -87,6 +97,7 @@ test('age and lifetime are whole and never negative, whatever the fields and clo
     expires: maybe(date),
     age: maybe(age),
     cacheControl: maybe(cacheControl),
+    cdnCacheControl: maybe(cacheControl),
   })
   fc.assert(
     fc.property(fields, time, time, (response, requestTimeMs, responseTimeMs) => {
