@@ -10,6 +10,7 @@ import type { Clock } from '../clock.ts'
 import { asOriginError, type OriginError } from '../errors.ts'
 import type { CacheStatus, ForwardReason } from '../http/cache-status.ts'
 import type { RequestDirectives } from '../http/request-directives.ts'
+import { isFailure } from '../http/status.ts'
 import type { FieldPairs, Origin, OriginPriority, OriginRange, OriginResponse } from '../origin/origin.ts'
 import type { ContentTypeFor, FillParts } from './fill.ts'
 import { Fill } from './fill.ts'
@@ -161,7 +162,7 @@ export class Cache {
     const fwd = this.#reasonToForward(request, stored)
     try {
       const answer = await this.#fetch(request, stored, fwd)
-      if (answer.response.status < 500 || !this.#mayReplaceError(stored)) return answer
+      if (!isFailure(answer.response.status) || !this.#mayReplaceError(stored)) return answer
       answer.response.body.discard()
       return this.#inPlaceOfError(stored, fwd, answer.response.status)
     } catch (error) {

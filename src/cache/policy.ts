@@ -8,8 +8,8 @@ import type { CacheControl } from '../http/cache-control.ts'
 import { parseCacheControl } from '../http/cache-control.ts'
 import { parseCdnCacheControl } from '../http/cdn-cache-control.ts'
 import { freshnessLifetimeSeconds, initialAgeSeconds } from '../http/freshness.ts'
-import { forbidsStale, staleWindows } from '../http/stale.ts'
-import { isHeuristicallyCacheable } from '../http/status.ts'
+import { staleWindows } from '../http/stale.ts'
+import { isFailure } from '../http/status.ts'
 import { storability } from '../http/storability.ts'
 
 /** A route's caching rules. */
@@ -86,32 +86,43 @@ const NOBODY: AskedWith = { isAuthorized: false }
 
 /** RFC 9111 §3 for a shared cache and an answer to GET. */
 export function decide(received: Received, rules: CacheRules, { isAuthorized }: AskedWith = NOBODY): Decision {
-  const { status, headers, setCookies } = received
+  const { status, headers, setCookies, responseTimeMs } = received
   const isError = status >= 400
   if (isError && rules.heedsErrorFields !== true) return decideNegative(received, rules)
   const ttlMs = isError ? undefined : rules.ttlMs
   const cacheControl = effectiveCacheControl(headers)
-  const verdict = storability({ status, cacheControl, isAuthorized })
+  const statedSeconds = ttlMs === undefined ? statedLifetimeSeconds(received) : undefined
+  const negativeTtlMs = (isError && rules.negativeTtlMs.get(status)) || undefined
+  const verdict = storability({
+    method: 'GET',
+    status,
+    hasAuthorization: isAuthorized,
+    cacheControl,
+    hasExplicitFreshness: statedSeconds !== undefined || ttlMs !== undefined || negativeTtlMs !== undefined,
+  })
+  if (verdict === 'status') return isError ? shared(status) : { kind: 'uncacheable', reason: 'status' }
   if (verdict === 'authorization' || (verdict !== 'storable' && ttlMs === undefined)) {
-    return { kind: 'uncacheable', reason: verdict }
+    return { kind: 'uncacheable', reason: verdict === 'method' ? 'status' : verdict }
   }
   // A part is kept by whoever asked for it as a part; it is never taken for the whole (RFC 9111 §3.3).
   if (status === 206) return { kind: 'uncacheable', reason: 'status' }
   if (rules.storesSetCookie === false && setCookies !== undefined && setCookies.length > 0) {
     return { kind: 'uncacheable', reason: 'set-cookie' }
   }
-  const statedSeconds = ttlMs === undefined ? statedLifetimeSeconds(received) : undefined
-  const lifetimeMs = ttlMs ?? (statedSeconds === undefined ? defaultTtlMs(received, cacheControl, rules) : undefined)
-  if (lifetimeMs === undefined && statedSeconds === undefined) {
-    if (!isError) return { kind: 'uncacheable', reason: 'status' }
-    return { kind: 'share', reason: status >= 500 ? 'failure' : 'status' }
-  }
-  return { kind: 'store', freshness: freshnessOf(received, cacheControl, rules, { lifetimeMs, statedSeconds }) }
+  if (statedSeconds !== undefined) return { kind: 'store', freshness: statedFreshness(received, statedSeconds, rules) }
+  const lifetimeMs = ttlMs ?? (isError ? negativeTtlMs : rules.defaultTtlMs)
+  return lifetimeMs === undefined
+    ? shared(status)
+    : { kind: 'store', freshness: freshnessFor(received, cacheControl, rules, responseTimeMs + lifetimeMs) }
+}
+
+function shared(status: number): Decision {
+  return { kind: 'share', reason: isFailure(status) ? 'failure' : 'status' }
 }
 
 function decideNegative({ status, responseTimeMs }: Received, rules: CacheRules): Decision {
   const ttlMs = rules.negativeTtlMs.get(status) ?? 0
-  if (ttlMs <= 0) return { kind: 'share', reason: status >= 500 ? 'failure' : 'status' }
+  if (ttlMs <= 0) return shared(status)
   return { kind: 'store', freshness: { initialAgeSeconds: 0, staleAtMs: responseTimeMs + ttlMs } }
 }
 
@@ -124,7 +135,7 @@ function statedLifetimeSeconds({ headers, responseTimeMs }: Received): number | 
   return freshnessLifetimeSeconds(
     {
       cacheControl: headers['cache-control'],
-      //cdn headers['cdn-cache-control'],
+      cdnCacheControl: headers['cdn-cache-control'],
       expires: headers['expires'],
       date: headers['date'],
     },
@@ -132,39 +143,34 @@ function statedLifetimeSeconds({ headers, responseTimeMs }: Received): number | 
   )
 }
 
-/** RFC 9111 §4.2.2: a lifetime of ours only for statuses that allow it, or where the answer says it may be kept. */
-function defaultTtlMs({ status }: Received, cacheControl: CacheControl, rules: CacheRules): number | undefined {
-  const negativeMs = rules.negativeTtlMs.get(status)
-  if (status >= 400) return negativeMs !== undefined && negativeMs > 0 ? negativeMs : undefined
-  return isHeuristicallyCacheable(status) || cacheControl.public ? rules.defaultTtlMs : undefined
+/** A lifetime the origin states is counted from when the answer was made there: its age on arrival is taken off. */
+function statedFreshness(received: Received, seconds: number, rules: CacheRules): Freshness {
+  const staleAtMs = received.responseTimeMs + (seconds - ageOnArrival(received)) * 1000
+  return freshnessFor(received, effectiveCacheControl(received.headers), rules, staleAtMs)
 }
 
-/**
- * A lifetime the origin states is counted from when the answer was made there, so its age on arrival is taken off; a
- * lifetime of the route is counted from its arrival here.
- */
-function freshnessOf(
-  { status, headers, requestTimeMs, responseTimeMs }: Received,
-  cacheControl: CacheControl,
-  rules: CacheRules,
-  {
-    lifetimeMs,
-    statedSeconds = 0,
-  }: { readonly lifetimeMs?: number | undefined; readonly statedSeconds?: number | undefined },
-): Freshness {
-  const age = initialAgeSeconds({ date: headers['date'], age: headers['age'] }, requestTimeMs, responseTimeMs)
-  const staleAtMs = responseTimeMs + (lifetimeMs ?? (statedSeconds - age) * 1000)
+function freshnessFor(received: Received, cacheControl: CacheControl, rules: CacheRules, staleAtMs: number): Freshness {
+  const initialAgeSeconds = ageOnArrival(received)
   // What is no object is no better than an error that could not say so.
-  if (status >= 400) return { initialAgeSeconds: age, staleAtMs }
+  if (received.status >= 400) return { initialAgeSeconds, staleAtMs }
   const { whileRevalidateSeconds, ifErrorSeconds } = staleWindows(cacheControl, {
     staleWhileRevalidateSeconds: (rules.staleWhileRevalidateMs ?? 0) / 1000,
     staleIfErrorSeconds: (rules.staleIfErrorMs ?? 0) / 1000,
   })
   return {
-    initialAgeSeconds: age,
+    initialAgeSeconds,
     staleAtMs,
     ...(forbidsStale(cacheControl) && { mustRevalidate: true }),
     ...(whileRevalidateSeconds > 0 && { whileRevalidateUntilMs: staleAtMs + whileRevalidateSeconds * 1000 }),
     ...(ifErrorSeconds > 0 && { ifErrorUntilMs: staleAtMs + ifErrorSeconds * 1000 }),
   }
+}
+
+function ageOnArrival({ headers, requestTimeMs, responseTimeMs }: Received): number {
+  return initialAgeSeconds({ date: headers['date'], age: headers['age'] }, requestTimeMs, responseTimeMs)
+}
+
+/** RFC 9111 §4.2.4, for a shared cache. */
+function forbidsStale({ mustRevalidate, proxyRevalidate, noCache, sMaxage }: CacheControl): boolean {
+  return mustRevalidate || proxyRevalidate || noCache || sMaxage !== undefined
 }

@@ -5,6 +5,7 @@
  * taken out by it: what was fetched before its URL was invalidated must not come back (RFC 9111 §4.4).
  */
 
+import { isFailure } from '../http/status.ts'
 import type { BufferedBody } from './buffered-body.ts'
 import type { CacheKey } from './key.ts'
 import type { Reservation, Store } from './store.ts'
@@ -80,7 +81,7 @@ export class Shelf {
    * nothing about that.
    */
   forget(status: number): void {
-    if (this.#isDisowned || status >= 500) return
+    if (this.#isDisowned || isFailure(status)) return
     this.#store.delete(this.#stored === undefined ? this.#url : this.#variants.keyOf(this.#url, this.#stored.variant))
   }
 }

@@ -35,3 +35,8 @@ export function isUnderstood(status: number): boolean {
 export function isStorableStatus(status: number): boolean {
   return status >= 200 && status !== 304 && !NEVER_STORED.has(status)
 }
+
+/** Whether the origin could not do what it was asked to: an answer that says nothing about what is asked for. */
+export function isFailure(status: number): boolean {
+  return status >= 500 || status === 429
+}

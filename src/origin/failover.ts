@@ -3,8 +3,9 @@
  *
  * | the origin's outcome                                      | what happens                                         |
  * |-----------------------------------------------------------|------------------------------------------------------|
+ * | any other than these                                      | is the answer                                        |
  * | 404, 403                                                  | is the answer; with `onNotFound` the next one is asked |
- * | any other answer                                          | is the answer                                        |
+ * | 429, 5xx (but 501, 505)                                   | the next one is asked                                |
  * | `unreachable`, `timeout`, `broken`, `overloaded`          | the next one is asked; an open circuit and a full queue are `overloaded` |
  * | `misconfigured`                                           | is the error: an operator has to act, and a second origin that answers for the first would hide it for ever |
  * | `aborted`                                                 | is the error: nobody wants the answer                |
@@ -12,7 +13,8 @@
  * A 403 counts with the 404: that is how a store says that an object is missing to whoever may not list its bucket.
  *
  * Invariant: who asks gets the first answer that is one; where none is, the first 404 if there was any, else the first
- * 403, else the last error. Of the answers nobody gets the bodies are destroyed.
+ * 403 that counted, else the last answer of any kind, else the last error. Of all the other answers the bodies are destroyed. A request that must not be repeated
+ * goes to the next origin only where the one before cannot have seen anything of it.
  *
  * Validators: an entity tag that has to match (`ifMatch`) goes to every origin, since whoever sends it holds bytes of
  * just that version, and 412 is a fair answer. `ifNoneMatch` goes to the first origin alone, and a date to none: it
@@ -22,6 +24,8 @@
  */
 import type { Clock } from '../clock.ts'
 import { OriginError } from '../errors.ts'
+import { type Attempt, attempted, discard, isFailedAnswer, isRepeatable, outcomeOf } from './attempt.ts'
+import { isUnsent } from './failure.ts'
 import type { Origin, OriginLog, OriginRequest, OriginResponse, PoolUsage } from './origin.ts'
 
 export interface FailoverOptions {
@@ -40,36 +44,27 @@ export function failover(first: Origin, others: readonly Origin[], options: Fail
   const origins = [first, ...others]
   const loggedAtMs = new Map<string, number>()
 
-  const report = ({ name }: Origin, next: Origin, error: OriginError) => {
+  const report = ({ name }: Origin, next: Origin, made: Attempt) => {
     const now = clock.now()
     if (Math.abs(now - (loggedAtMs.get(name) ?? Number.NEGATIVE_INFINITY)) < LOG_INTERVAL_MS) return
     loggedAtMs.set(name, now)
-    log.warn({ origin: name, next: next.name, kind: error.kind, error: error.message }, `${name}: asking ${next.name}`)
+    log.warn({ origin: name, next: next.name, ...reasonOf(made) }, `${name}: asking ${next.name}`)
   }
 
   const fetch = async (request: OriginRequest): Promise<OriginResponse> => {
-    let missing: OriginResponse | undefined
+    let kept: Attempt | undefined
     for (const [index, origin] of origins.entries()) {
       const next = origins[index + 1]
-      try {
-        const response = await origin.fetch(index === 0 ? forFirst(request) : forOther(request))
-        if (!onNotFound || !saysMissing(response)) {
-          missing?.body?.destroy()
-          return response
-        }
-        missing = clearerOf(missing, response)
-        if (next === undefined) return missing
-      } catch (error) {
-        if (!isForNext(error)) {
-          missing?.body?.destroy()
-          throw error
-        }
-        if (next === undefined) {
-          if (missing !== undefined) return missing
-          throw error
-        }
-        report(origin, next, error)
+      const made = await attempted(() => origin.fetch(index === 0 ? forFirst(request) : forOther(request)))
+      const isNotFound = onNotFound && saysMissing(made) && isRepeatable(request)
+      const isFinal = !isNotFound && !isForNext(made, request)
+      if (isFinal) {
+        discard(kept)
+        return outcomeOf(made)
       }
+      kept = better(kept, made)
+      if (next === undefined) return outcomeOf(kept)
+      if (!isNotFound) report(origin, next, made)
     }
     throw new Error('the last origin ends the loop')
   }
@@ -84,27 +79,42 @@ export function failover(first: Origin, others: readonly Origin[], options: Fail
   }
 }
 
-function saysMissing({ status }: OriginResponse): boolean {
-  return status === 404 || status === 403
+/** The one to hand out when nothing better comes; the other is let go. Of two that say the object is missing the first. */
+function better(kept: Attempt | undefined, made: Attempt): Attempt {
+  if (kept === undefined) return made
+  const isKept = saysMissing(kept) ? worth(made) <= worth(kept) : worth(made) < worth(kept)
+  discard(isKept ? made : kept)
+  return isKept ? kept : made
 }
 
-/** A 404 says more than a 403; else the earlier one stands. The other one's body is destroyed. */
-function clearerOf(earlier: OriginResponse | undefined, later: OriginResponse): OriginResponse {
-  if (earlier === undefined) return later
-  const isLaterClearer = earlier.status === 403 && later.status === 404
-  const [clearer, other] = isLaterClearer ? [later, earlier] : [earlier, later]
-  other.body?.destroy()
-  return clearer
+function worth(made: Attempt): number {
+  if ('error' in made) return 0
+  return made.response.status === 404 ? 3 : made.response.status === 403 ? 2 : 1
 }
 
-function isForNext(error: unknown): error is OriginError {
+function saysMissing(made: Attempt): boolean {
+  return statusOf(made) === 404 || statusOf(made) === 403
+}
+
+function statusOf(made: Attempt): number | undefined {
+  return 'response' in made ? made.response.status : undefined
+}
+
+function reasonOf(made: Attempt): Readonly<Record<string, unknown>> {
+  if ('response' in made) return { status: made.response.status }
+  return made.error instanceof OriginError ? { kind: made.error.kind, error: made.error.message } : {}
+}
+
+function isForNext(made: Attempt, request: OriginRequest): boolean {
+  if ('response' in made) return isFailedAnswer(made.response) && isRepeatable(request)
+  const { error } = made
   if (!(error instanceof OriginError)) return false
   switch (error.kind) {
     case 'unreachable':
     case 'timeout':
     case 'broken':
     case 'overloaded':
-      return true
+      return isRepeatable(request) || isUnsent(error)
     case 'misconfigured':
     case 'aborted':
       return false
