@@ -66,7 +66,7 @@ describe('the published JSON Schema', () => {
       '.routes[*].access',
       '.routes[*].passthrough',
     ])
-    expect(later[1]?.option.properties).toHaveProperty('url')
+    expect(later[1]?.option.properties).toHaveProperty('origins')
   })
 
   test('accepts a variable wherever a value may be one', () => {
