@@ -44,9 +44,6 @@ const END_TO_END: ReadonlySet<string> = new Set([
   'via',
 ])
 
-/** What Connection may say without naming a field of the client's choice. */
-const KNOWN_OPTIONS: ReadonlySet<string> = new Set(['close'])
-
 /**
  * name, value, …: left out are hop-by-hop fields and those that Connection lists (RFC 9110 §7.6.1), Host, framing,
  * Expect, Forwarded and all X-Forwarded-*, and for a request of the cache's own Range and If-*. So is a field that
@@ -80,7 +77,7 @@ export function originRequestFields(rawHeaders: readonly string[], use: RequestU
 /** Whether a Connection field names fields of the request, beyond those that never go on anyway. */
 export function listsFields(connection: string | undefined): boolean {
   return connectionOptions(connection).some(
-    (option) => !isHopByHop(option) && !KNOWN_OPTIONS.has(option) && !END_TO_END.has(option),
+    (option) => !isHopByHop(option) && option !== 'close' && !END_TO_END.has(option),
   )
 }
 
