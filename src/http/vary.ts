@@ -54,12 +54,35 @@ export function normalisedValue(name: string, lines: string | readonly string[] 
   return lines.length === 0 ? undefined : normalise(name, lines.join(', '))
 }
 
+const MAX_REMEMBERED = 128
+const MAX_REMEMBERED_LENGTH = 256
+const codings = new Map<string, string>()
+const languages = new Map<string, string>()
+
+/**
+ * Preferences come in a few spellings, one for each kind of client, and again with every request: a hit has no time to
+ * take them apart anew. Clients that send ever new ones empty the memory and cost time, nothing else.
+ */
+function remembered(
+  memory: Map<string, string>,
+  value: string,
+  normalisePreferences: (value: string) => string | undefined,
+): string {
+  const known = memory.get(value)
+  if (known !== undefined) return known
+  const normalised = normalisePreferences(value) ?? normaliseWhitespace(value)
+  if (value.length > MAX_REMEMBERED_LENGTH) return normalised
+  if (memory.size === MAX_REMEMBERED) memory.clear()
+  memory.set(value, normalised)
+  return normalised
+}
+
 function normalise(name: string, value: string): string {
   switch (name) {
     case 'accept-encoding':
-      return normaliseAcceptEncoding(value) ?? normaliseWhitespace(value)
+      return remembered(codings, value, normaliseAcceptEncoding)
     case 'accept-language':
-      return normaliseAcceptLanguage(value) ?? normaliseWhitespace(value)
+      return remembered(languages, value, normaliseAcceptLanguage)
     default:
       return normaliseWhitespace(value)
   }
@@ -67,6 +90,7 @@ function normalise(name: string, value: string): string {
 
 /** One space after each comma of the list and none elsewhere around its members; quoted strings are left alone. */
 function normaliseWhitespace(value: string): string {
+  if (!value.includes(',')) return trimWhitespace(value)
   let normalised = ''
   let start = 0
   let hasQuotes = true

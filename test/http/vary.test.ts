@@ -227,3 +227,12 @@ test('a key says which values it was made of, and no two lists of values have th
 test('a long row of quotes that are never closed is read once', () => {
   expect(keyOf('x-a', '\\"'.repeat(500_000))).toContain('1000000')
 })
+
+test('a key is the same however many other values were seen in between', () => {
+  const before = keyOf('accept-encoding', 'x-gzip;q=0.50, br')
+  for (let index = 0; index < 1000; index += 1) keyOf('accept-encoding', `br, c${index}`)
+  expect(keyOf('accept-encoding', 'br, gzip;q=0.5')).toBe(before)
+  expect(keyOf('accept-language', 'br, gzip;q=0.5')).toBe('accept-language:14:br, gzip;q=0.5')
+  const long = `br, ${'c'.repeat(1000)}`
+  expect(keyOf('accept-encoding', long.toUpperCase())).toBe(keyOf('accept-encoding', long))
+})
