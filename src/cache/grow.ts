@@ -27,10 +27,10 @@ export async function growFrom(source: OriginBody, body: GrowingBody, signal: Ab
     for await (const chunk of source) {
       body.append(chunk)
       await body.ready()
-      if (isOver(body)) break
     }
-    if (!isOver(body)) return body.complete()
+    return body.complete()
   } catch (error) {
+    // Changes nothing where the body was over before, given up or abandoned, and the source broke only by that.
     body.fail(asOriginError(error))
   } finally {
     signal.removeEventListener('abort', stop)
@@ -39,8 +39,4 @@ export async function growFrom(source: OriginBody, body: GrowingBody, signal: Ab
   const { state } = body
   if (state.kind === 'abandoned') return { kind: 'passed', reason: state.reason }
   throw body.failure ?? new Error(`the body was ${state.kind} before its source ended`)
-}
-
-function isOver({ state }: GrowingBody): boolean {
-  return state.kind === 'failed' || state.kind === 'abandoned'
 }

@@ -50,6 +50,7 @@ function planWhole({ status, body }: StoredResponse): Plan {
 
 function planRange(request: PlanRequest, response: StoredResponse, body: Body): Plan {
   const { length } = body
+  // RFC 9110 §14.2 lets a Range be ignored; no Content-Range can be given of what has no length yet.
   if (length === undefined || !rangeApplies(request, representationOf(response))) return planWhole(response)
   const selection = selectRanges(request.range, length)
   switch (selection.kind) {
