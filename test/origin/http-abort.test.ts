@@ -1,6 +1,6 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { failure, pattern } from './fixture.ts'
-import { expectNothingHeld, type HttpFixture, startHttpOrigin, timers } from './http-fixture.ts'
+import { expectNothingHeld, type HttpFixture, startHttpOrigin, until } from './http-fixture.ts'
 import { startUnacceptingPort } from './unaccepting.ts'
 
 describe('an abort gives permit and connection back at once', () => {
@@ -35,11 +35,11 @@ describe('an abort gives permit and connection back at once', () => {
     onTestFinished(() => unaccepting.close())
     const fixture = await startHttpOrigin({ url: `http://127.0.0.1:${unaccepting.port}` })
     const { fetched, abort } = aborting(fixture)
-    await timers(fixture.clock, 1)
+    await until(() => fixture.clock.pending === 1)
     abort()
     expect(fixture.origin.usage()).toEqual({ inUse: 0, free: 0, queued: 0 })
     await fetched
-    await timers(fixture.clock, 0)
+    await until(() => fixture.clock.pending === 0)
   })
 
   test('while it waits for the headers', async () => {

@@ -105,7 +105,7 @@ export async function expectNothingHeld({ origin, server }: HttpFixture): Promis
   await server.socketsAtMost(0)
 }
 
-/** Resolves when so many timers are pending: for what happens in its own time, such as a connection being made. */
-export async function timers(clock: HttpFixture['clock'], count: number): Promise<void> {
-  while (clock.pending !== count) await new Promise((resolve) => setImmediate(resolve))
+/** Resolves when it is so: for what happens in its own time, such as a connection being made. */
+export async function until(isSo: () => boolean): Promise<void> {
+  while (!isSo()) await new Promise((resolve) => setImmediate(resolve))
 }

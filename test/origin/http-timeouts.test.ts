@@ -2,7 +2,7 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { NotConnectedError } from '../../src/origin/failure.ts'
 import { gate } from '../support/http-socket-server.ts'
 import { bytesOf, failure, pattern } from './fixture.ts'
-import { expectNothingHeld, startHttpOrigin, timers } from './http-fixture.ts'
+import { expectNothingHeld, startHttpOrigin, until } from './http-fixture.ts'
 import { startUnacceptingPort } from './unaccepting.ts'
 
 describe('timeouts', () => {
@@ -11,7 +11,7 @@ describe('timeouts', () => {
     onTestFinished(() => unaccepting.close())
     const { origin, clock, fetch } = await startHttpOrigin({ url: `http://127.0.0.1:${unaccepting.port}` })
     const fetched = failure(fetch('a'), 'timeout')
-    await timers(clock, 1)
+    await until(() => clock.pending === 1)
     clock.advance(4_999)
     expect(origin.usage().inUse).toBe(1)
     clock.advance(1)
