@@ -152,6 +152,7 @@ describe('content', () => {
     port.release()
 
     expect(error).toBeInstanceOf(NotConnectedError)
+    expect([content.listenerCount('close'), content.listenerCount('data')]).toEqual([0, 0])
     expect(Buffer.concat(await content.toArray()).toString()).toBe('whole')
   })
 
