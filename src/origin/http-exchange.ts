@@ -177,8 +177,7 @@ class HttpExchange implements Dispatcher.DispatchHandler {
       },
       { name, clock, stallTimeoutMs, signal: this.#request.signal, contentLength },
     )
-    // An abort by now has ended it all while the body was made.
-    if (!this.#request.signal.aborted) this.#state = { is: 'answered', body, isDelimited }
+    this.#state = { is: 'answered', body, isDelimited }
     this.#response.resolve({ status, headers, setCookies, body })
   }
 

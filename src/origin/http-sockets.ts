@@ -36,15 +36,17 @@ export class HttpSockets {
   }
 
   get freeCount(): number {
-    return this.#free.length
+    return this.#free.filter(({ isOpen }) => isOpen).length
   }
 
   /** Connects when it is used, if it does not come from among the free ones. */
   take(): HttpSocket {
-    const socket = this.#free.pop()
-    if (socket !== undefined) {
-      socket.isReused = true
-      return socket
+    for (let socket = this.#free.pop(); socket !== undefined; socket = this.#free.pop()) {
+      if (socket.isOpen) {
+        socket.isReused = true
+        return socket
+      }
+      socket.destroy()
     }
     return new HttpSocket({
       ...this.#options,
@@ -109,6 +111,11 @@ export class HttpSocket {
       keepAliveMaxTimeout: options.idleTimeoutMs,
     })
     this.#client.on('disconnect', () => options.onGone(this))
+  }
+
+  /** Also false from when an end has begun that is not seen yet, such as one that the last answer asked for. */
+  get isOpen(): boolean {
+    return this.#socket?.destroyed === false
   }
 
   dispatch(request: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): void {

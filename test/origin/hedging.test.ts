@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { type HedgeSettings, hedging } from '../../src/origin/hedging.ts'
 import { FakeClock } from '../support/fake-clock.ts'
-import { ScriptedOrigin, settled } from '../support/scripted-origin.ts'
+import { ScriptedBody, ScriptedOrigin, settled } from '../support/scripted-origin.ts'
 import { outcomeOf, requestFor, slowDown, unreachable } from './asking.ts'
 
 function hedgingOf({ trigger = { afterMs: 500 }, maxShare = 1 }: Partial<HedgeSettings> = {}) {
@@ -27,6 +27,56 @@ async function hedged() {
   expect(world.origin.count).toBe(2)
   return { ...world, ended, leaving }
 }
+
+describe('an answer that is a failure', () => {
+  const failed = (status: number) => ({ status, headers: {}, body: new ScriptedBody() })
+
+  test('loses to a good one, and its body is destroyed', async () => {
+    const { origin, ended } = await hedged()
+    const bad = failed(500)
+    origin.exchange(0).answerAs(bad)
+    await settled()
+    expect(bad.body.isOpen).toBe(true)
+    origin.exchange(1).answerWhole(Buffer.from('good'))
+
+    expect((await ended).status).toBe(200)
+    expect(bad.body.isDestroyed).toBe(true)
+  })
+
+  test.each([0, 1])('is the answer when the other one failed too, whichever came first (%i)', async (first) => {
+    const { origin, ended } = await hedged()
+    const bad = failed(503)
+    if (first === 0) origin.exchange(0).answerAs(bad)
+    origin.exchange(1).fail(unreachable())
+    await settled()
+    if (first === 1) origin.exchange(0).answerAs(bad)
+
+    expect((await ended).status).toBe(503)
+    expect(bad.body.isOpen).toBe(true)
+  })
+
+  test('of two the first is the answer', async () => {
+    const { origin, ended } = await hedged()
+    const [one, other] = [failed(500), failed(502)]
+    origin.exchange(1).answerAs(other)
+    await settled()
+    origin.exchange(0).answerAs(one)
+
+    expect((await ended).status).toBe(502)
+    expect([one.body.isDestroyed, other.body.isOpen]).toEqual([true, true])
+  })
+
+  test('is none for who has left', async () => {
+    const { origin, ended, leaving } = await hedged()
+    const bad = failed(500)
+    origin.exchange(0).answerAs(bad)
+    await settled()
+    leaving.abort()
+
+    expect(await outcomeOf(ended)).toBe('aborted')
+    expect(bad.body.isOpen).toBe(false)
+  })
+})
 
 describe('the second request', () => {
   test('is sent when the headers have not come in time, no sooner, and asks for the same', async () => {

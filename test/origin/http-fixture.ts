@@ -98,3 +98,14 @@ export async function expectWell({ server, origin, fetch }: HttpFixture): Promis
   expect([status, Buffer.concat(chunks).toString()]).toEqual([200, 'still here'])
   expect(origin.usage()).toMatchObject({ inUse: 0, queued: 0 })
 }
+
+/** Nothing under way, nothing queued, and no connection left open at the origin. */
+export async function expectNothingHeld({ origin, server }: HttpFixture): Promise<void> {
+  expect(origin.usage()).toEqual({ inUse: 0, free: 0, queued: 0 })
+  await server.socketsAtMost(0)
+}
+
+/** Resolves when it is so: for what happens in its own time, such as a connection being made. */
+export async function until(isSo: () => boolean): Promise<void> {
+  while (!isSo()) await new Promise((resolve) => setImmediate(resolve))
+}

@@ -136,7 +136,12 @@ describe('closing', () => {
   test('ends free connections now, and the others when their answers end', async () => {
     const { server, origin, fetch } = await startHttpOrigin()
     server.put('/a', pattern(1000))
-    server.on('/b', async (exchange) => void (await exchange.answerPart(0)))
+    const ending = gate()
+    server.on('/b', async (exchange) => {
+      await exchange.answerPart(0)
+      await ending.opened
+      await exchange.more()
+    })
     server.put('/b', pattern(1000))
     const b = await fetch('b')
     await bytesOf(await fetch('a'))
@@ -145,7 +150,8 @@ describe('closing', () => {
     const closed = origin.close()
     await server.socketsAtMost(1)
     await failure(fetch('a'), 'aborted')
-    b.body?.destroy()
+    ending.open()
+    expect((await bytesOf(b)).length).toBe(1000)
     await closed
     await server.socketsAtMost(0)
   })
@@ -222,6 +228,13 @@ describe('a connection that the origin hangs up on when the next request comes',
     await failure(fetch('a'), 'unreachable')
     expect(server.requestsFor('/a')).toHaveLength(2)
   })
+})
+
+test('a new connection that the origin hangs up on is a failure like any other', async () => {
+  const { server, fetch } = await startHttpOrigin({ retry: { maxAttempts: 1 } })
+  server.on('/a', (exchange) => exchange.cut())
+  await failure(fetch('a'), 'unreachable')
+  expect(server.requests).toHaveLength(1)
 })
 
 test('an origin that was restarted on its port is asked again', async () => {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { StaleSocketError } from '../../src/origin/failure.ts'
 import { RetryBudget } from '../../src/origin/retry-budget.ts'
 import { retrying } from '../../src/origin/retrying.ts'
 import { FakeClock } from '../support/fake-clock.ts'
@@ -50,6 +51,24 @@ describe('attempts', () => {
       expect(request).toMatchObject({ key: 'a', range, validators, priority: 'playlist' })
     }
     expect(clock.pending).toBe(0)
+  })
+
+  test.each([1, 2])('of %i are not spent on one connection that had hung up, but on the second one', async (max) => {
+    const { origin, clock, fetch } = retryingOf({ maxAttempts: max, random: () => 0.5 })
+    const ended = outcomeOf(fetch(requestFor('a')))
+    const fail = async (index: number) => {
+      origin.exchange(index).fail(new StaleSocketError('spaces', undefined))
+      await settled()
+    }
+    await fail(0)
+    await fail(1)
+    expect(origin.count).toBe(2)
+    clock.advance(25)
+    await settled()
+    if (max === 2) await fail(2)
+
+    expect(await ended).toBe('unreachable')
+    expect(origin.count).toBe(max + 1)
   })
 
   test.each([304, 403, 404, 412, 416])('are one where the answer is %i', async (status) => {

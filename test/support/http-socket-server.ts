@@ -132,6 +132,7 @@ interface Stored {
 interface Connection {
   readonly number: number
   readonly socket: Socket
+  readonly closed: Promise<void>
   /** Whether a request is under way: its head has come and its answer has not been sent whole. */
   isBusy: boolean
 }
@@ -177,7 +178,8 @@ export async function startHttpServer(options: HttpServerOptions = {}): Promise<
     sockets.opened += 1
     sockets.open += 1
     sockets.peak = Math.max(sockets.peak, sockets.open)
-    const connection: Connection = { number: sockets.opened, socket, isBusy: false }
+    const { promise: closed, resolve: onClosed } = Promise.withResolvers<void>()
+    const connection: Connection = { number: sockets.opened, socket, closed, isBusy: false }
     connections.add(connection)
     const reader = new RequestReader(connection.number, (request) => onRequest(connection, request))
     socket.setNoDelay(true)
@@ -189,6 +191,7 @@ export async function startHttpServer(options: HttpServerOptions = {}): Promise<
       connections.delete(connection)
       sockets.open -= 1
       sockets.closed += 1
+      onClosed()
       changed()
     })
     changed()
@@ -240,8 +243,7 @@ function createExchange(
   nth: number,
   object: Stored | undefined,
 ): HttpExchange {
-  const { socket } = connection
-  const closed = new Promise<void>((resolve) => (socket.closed ? resolve() : socket.once('close', () => resolve())))
+  const { socket, closed } = connection
   const isHead = request.method === 'HEAD'
   let rest: Buffer = Buffer.alloc(0)
 
