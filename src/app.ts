@@ -15,6 +15,7 @@ import type { Clock } from './clock.ts'
 import { type HostAndPort, parseAddress } from './config/address.ts'
 import type { AdminConfig, Config, ListenConfig, OriginConfig, RouteConfig } from './config/schema.ts'
 import { StartError } from './errors.ts'
+import { compileTrust } from './http/forwarded.ts'
 import { compilePattern } from './http/pattern.ts'
 import { contentTypeFor, defaultTtlMs } from './media/types.ts'
 import type { Logger } from './observe/log.ts'
@@ -33,7 +34,7 @@ import type { Origin } from './origin/origin.ts'
 import type { LimitSettings, PoolSettings } from './origin/settings.ts'
 import type { AccessLog } from './server/exchange.ts'
 import { createHandler } from './server/handler.ts'
-import type { Route } from './server/router.ts'
+import type { HttpRules, Route } from './server/router.ts'
 import type { Listen } from './server/server.ts'
 import { startServer } from './server/server.ts'
 
@@ -86,12 +87,12 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   })
   const onFault = (error: unknown) => log.error({ err: error }, 'a fault of this program')
   const handler = createHandler({
-    routes: config.routes.map((route) => makeRoute(route, originOf(route, origins, clock, log))),
+    routes: config.routes.map((route) => makeRoute(route, typeOf(route, config), originOf(route, origins, clock, log))),
     cache,
     clock,
     accessLog: config.log.access ? (record) => log.info(record, 'request') : discardRecord,
     onFault,
-    isTrusted: () => false,
+    isTrusted: compileTrust(config.trustedProxies),
     randomBoundary: randomUUID,
     clientStallMs: options.clientStallMs ?? CLIENT_STALL_MS,
   })
@@ -235,7 +236,16 @@ function hostAndPort(address: string): HostAndPort {
   return parsed
 }
 
-function makeRoute(config: RouteConfig, origin: Origin): Route {
+/** All origins of a route are of one type. */
+function typeOf({ origin }: RouteConfig, { origins }: Config): OriginConfig['type'] {
+  return origins[origin[0] ?? '']?.type ?? 's3'
+}
+
+function httpRules({ methods = ['GET', 'HEAD'], requestCacheControl }: RouteConfig): HttpRules {
+  return { methods: new Set(methods), honoursRequest: requestCacheControl === 'honour' }
+}
+
+function makeRoute(config: RouteConfig, type: OriginConfig['type'], origin: Origin): Route {
   const negativeTtlMs = new Map(Object.entries(config.negativeTtl).map(([status, ms]) => [Number(status), ms]))
   const rulesFor = (path: string): CacheRules => ({
     ttlMs: config.ttl,
@@ -244,6 +254,7 @@ function makeRoute(config: RouteConfig, origin: Origin): Route {
     staleWhileRevalidateMs: config.staleWhileRevalidate,
     staleIfErrorMs: config.staleIfError,
     storesSetCookie: config.storeSetCookie ?? true,
+    heedsErrorFields: type === 'http',
   })
   return {
     match: config.match,
@@ -251,8 +262,9 @@ function makeRoute(config: RouteConfig, origin: Origin): Route {
     origin,
     stripPrefix: config.stripPrefix,
     rulesFor,
-    queryInclude: config.query?.include ?? [],
+    queryInclude: config.query?.include ?? (type === 'http' ? 'all' : []),
     responseHeaders: Object.entries(config.responseHeaders).flat(),
+    ...(type === 'http' && { http: httpRules(config) }),
   }
 }
 

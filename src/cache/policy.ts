@@ -5,8 +5,7 @@
  */
 
 import type { CacheControl } from '../http/cache-control.ts'
-import { parseCacheControl } from '../http/cache-control.ts'
-import { parseCdnCacheControl } from '../http/cdn-cache-control.ts'
+import { effectiveCacheControl } from '../http/cdn-cache-control.ts'
 import { freshnessLifetimeSeconds, initialAgeSeconds } from '../http/freshness.ts'
 import { staleWindows } from '../http/stale.ts'
 import { isFailure } from '../http/status.ts'
@@ -90,7 +89,7 @@ export function decide(received: Received, rules: CacheRules, { isAuthorized }: 
   const isError = status >= 400
   if (isError && rules.heedsErrorFields !== true) return decideNegative(received, rules)
   const ttlMs = isError ? undefined : rules.ttlMs
-  const cacheControl = effectiveCacheControl(headers)
+  const cacheControl = cacheControlOf(headers)
   const statedSeconds = ttlMs === undefined ? statedLifetimeSeconds(received) : undefined
   const negativeTtlMs = (isError && rules.negativeTtlMs.get(status)) || undefined
   const verdict = storability({
@@ -126,9 +125,9 @@ function decideNegative({ status, responseTimeMs }: Received, rules: CacheRules)
   return { kind: 'store', freshness: { initialAgeSeconds: 0, staleAtMs: responseTimeMs + ttlMs } }
 }
 
-/** CDN-Cache-Control is meant for caches like this one and stands in place of all the others (RFC 9213 §2.2). */
-function effectiveCacheControl(headers: Readonly<Record<string, string>>): CacheControl {
-  return parseCdnCacheControl(headers['cdn-cache-control']) ?? parseCacheControl(headers['cache-control'])
+function cacheControlOf(headers: Readonly<Record<string, string>>): CacheControl {
+  const fields = { cacheControl: headers['cache-control'], cdnCacheControl: headers['cdn-cache-control'] }
+  return effectiveCacheControl(fields).cacheControl
 }
 
 function statedLifetimeSeconds({ headers, responseTimeMs }: Received): number | undefined {
@@ -146,7 +145,7 @@ function statedLifetimeSeconds({ headers, responseTimeMs }: Received): number | 
 /** A lifetime the origin states is counted from when the answer was made there: its age on arrival is taken off. */
 function statedFreshness(received: Received, seconds: number, rules: CacheRules): Freshness {
   const staleAtMs = received.responseTimeMs + (seconds - ageOnArrival(received)) * 1000
-  return freshnessFor(received, effectiveCacheControl(received.headers), rules, staleAtMs)
+  return freshnessFor(received, cacheControlOf(received.headers), rules, staleAtMs)
 }
 
 function freshnessFor(received: Received, cacheControl: CacheControl, rules: CacheRules, staleAtMs: number): Freshness {

@@ -1,6 +1,7 @@
 /** Where a listener listens: `host:port`, with an IPv6 host in brackets. And networks: an address and its bits. */
 
-import { isIP, isIPv4, isIPv6 } from 'node:net'
+import { isIPv4, isIPv6 } from 'node:net'
+import { isCidr } from '../http/forwarded.ts'
 import { textThat } from './kinds.ts'
 import type { Kind, Reading } from './option.ts'
 
@@ -33,12 +34,7 @@ const NO_NETWORK = 'expected an address or a network, such as 10.0.0.0/8 or ::1'
 
 /** An address or a network in CIDR notation. */
 export const network: Kind<string> = textThat(
-  (written) => {
-    const [host = '', bits, ...more] = written.split('/')
-    const family = isIP(host)
-    const isWhole = bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128))
-    return family !== 0 && isWhole && more.length === 0 ? { value: written } : { fault: NO_NETWORK }
-  },
+  (written) => (isCidr(written) ? { value: written } : { fault: NO_NETWORK }),
   { examples: ['10.0.0.0/8', '127.0.0.1', '::1'] },
 )
 

@@ -7,14 +7,13 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { ClientRequest } from '../cache/cache.ts'
-import { forwardedFields } from '../http/forwarded.ts'
+import type { RequestFields } from '../cache/variants.ts'
+import type { Trust } from '../http/forwarded.ts'
+import { forwardingOf } from '../http/forwarded.ts'
 import { parseRequestDirectives, type RequestDirectives } from '../http/request-directives.ts'
-import { conditionalFields, requestFields } from '../http/request-fields.ts'
+import { fieldsByName, listsFields, originRequestFields, type RequestUse } from '../http/request-fields.ts'
 import type { FieldPairs, Origin, OriginPriority } from '../origin/origin.ts'
 import type { HttpRules } from './router.ts'
-
-/** Whether a peer's word about who asked is taken. */
-export type Trust = (address: string) => boolean
 
 export interface Forwarded {
   /** The same origin, which sees this request's fields with everything that is fetched for it. */
@@ -35,7 +34,7 @@ export function forwarded(
   },
 ): Forwarded {
   const { origin, objectKey, directives, priority, signal, isTrusted } = asked
-  const fields = originFields(req, isTrusted)
+  const fields = originFields(req, isTrusted, 'asked')
   const onInformational = informer(req, res)
   return {
     origin: {
@@ -45,14 +44,14 @@ export function forwarded(
       close: () => origin.close(),
     },
     client: {
-      fields: req.headersDistinct,
+      fields: selectingFields(req),
       directives,
       onInformational,
       sendOwn: () =>
         origin.fetch({
           key: objectKey,
           method: req.method ?? 'GET',
-          fields: [...fields, ...conditionalFields(req.rawHeaders)],
+          fields: originFields(req, isTrusted, 'passed-on'),
           priority,
           signal,
           onInformational,
@@ -61,12 +60,29 @@ export function forwarded(
   }
 }
 
-/** The fields without Range and conditions, which are the cache's own to send. */
-export function originFields(req: IncomingMessage, isTrusted: Trust): FieldPairs {
-  const { rawHeaders, headers, socket } = req
-  const peer = socket.remoteAddress ?? ''
-  const { fields } = forwardedFields({ peer, isTrusted: isTrusted(peer), scheme: 'http', headers })
-  return [...requestFields(rawHeaders), ...fields]
+/** What the origin sees of them, and for whom they are sent on. */
+export function originFields(req: IncomingMessage, isTrusted: Trust, use: RequestUse): FieldPairs {
+  const { rawHeaders, headers, headersDistinct, socket } = req
+  const { fields } = forwardingOf(
+    {
+      peerAddress: socket.remoteAddress,
+      scheme: 'http',
+      host: headers.host,
+      received: {
+        xForwardedFor: headersDistinct['x-forwarded-for'],
+        xForwardedProto: headersDistinct['x-forwarded-proto'],
+        xForwardedHost: headersDistinct['x-forwarded-host'],
+        forwarded: headersDistinct['forwarded'],
+      },
+    },
+    isTrusted,
+  )
+  return [...originRequestFields(rawHeaders, use), ...fields]
+}
+
+/** What an answer may be chosen by: what its origin sees, and nothing that a Connection field has taken away. */
+export function selectingFields({ headers, headersDistinct, rawHeaders }: IncomingMessage): RequestFields {
+  return listsFields(headers.connection) ? fieldsByName(originRequestFields(rawHeaders, 'asked')) : headersDistinct
 }
 
 /** Interim answers go on as they come (RFC 9110 §15.2), but not to HTTP/1.0, which has none. */

@@ -13,7 +13,7 @@ import { beginExchange } from './exchange.ts'
 import { NO_PAIRS } from './fields.ts'
 import type { Asked, ForwardOptions } from './forward.ts'
 import { forward, passOn, repeatable } from './forward.ts'
-import { requestDirectives } from './forwarding.ts'
+import { requestDirectives, selectingFields } from './forwarding.ts'
 import { framingFault } from './framing.ts'
 import type { Outgoing } from './respond.ts'
 import { respond, sendAllowed, sendError } from './respond.ts'
@@ -61,7 +61,7 @@ export function createHandler(options: HandlerOptions): Handler {
     const asked: Asked = { route, object, path: target.path, directives }
     if (method !== 'GET' && method !== 'HEAD') return void passOn(outgoing, asked, options)
 
-    const stored = cache.fresh(object.key, exchange.startedMs, route.http && req.headersDistinct, directives)
+    const stored = cache.fresh(object.key, exchange.startedMs, route.http && selectingFields(req), directives)
     if (stored === undefined) return void forward(outgoing, asked, options)
     const ttl = ttlSeconds(stored, exchange.startedMs)
     const answerable = stored.body.kind === 'sliced' ? repeatable(outgoing, asked, options) : outgoing

@@ -9,10 +9,9 @@ import type { Cache } from '../cache/cache.ts'
 import { bodiless, streamed } from '../cache/passing.ts'
 import type { StoredResponse } from '../cache/stored-response.ts'
 import type { Clock } from '../clock.ts'
-import { conditionalFields } from '../http/request-fields.ts'
+import type { Trust } from '../http/forwarded.ts'
 import { parseTarget } from '../http/target.ts'
 import type { Origin } from '../origin/origin.ts'
-import type { Trust } from './forwarding.ts'
 import { originFields } from './forwarding.ts'
 import type { RequestedObject, Route } from './router.ts'
 import { findRoute, requestedObject } from './router.ts'
@@ -33,7 +32,7 @@ export async function relay(relaying: Relaying, clock: Clock): Promise<StoredRes
   const { body, ...answered } = await origin.fetch({
     method: req.method ?? 'GET',
     key: object.objectKey,
-    fields: [...originFields(req, isTrusted), ...conditionalFields(req.rawHeaders)],
+    fields: originFields(req, isTrusted, 'passed-on'),
     ...(hasContent(req) && { content: req }),
     priority: 'segment',
     signal,
