@@ -11,7 +11,14 @@ import type { CacheRules } from './cache/policy.ts'
 import { Store } from './cache/store.ts'
 import type { Clock } from './clock.ts'
 import { parseAddress } from './config/address.ts'
-import type { Config, ListenConfig, RouteConfig, S3OriginConfig } from './config/schema.ts'
+import type {
+  CachedRouteConfig,
+  Config,
+  ListenConfig,
+  PassthroughRouteConfig,
+  S3OriginConfig,
+} from './config/schema.ts'
+import type { OriginError } from './errors.ts'
 import { StartError } from './errors.ts'
 import { compilePattern } from './http/pattern.ts'
 import { contentTypeFor, defaultTtlMs } from './media/types.ts'
@@ -24,9 +31,13 @@ import type { HedgeSettings } from './origin/hedging.ts'
 import type { Origin } from './origin/origin.ts'
 import type { AccessLog } from './server/exchange.ts'
 import { createHandler } from './server/handler.ts'
-import type { Route } from './server/router.ts'
+import { isPassthrough, passedTraffic } from './server/passed-traffic.ts'
+import type { PassthroughOptions } from './server/passthrough.ts'
+import { Passthrough } from './server/passthrough.ts'
+import type { AnyRoute, PassthroughRoute, Route } from './server/router.ts'
 import type { Listen } from './server/server.ts'
 import { startServer } from './server/server.ts'
+import { Uploads } from './server/uploads.ts'
 
 export interface AppOptions {
   /** How long answers under way may take to finish once the program is told to end. */
@@ -71,22 +82,37 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     onFillFailed: failureLog(log, clock),
   })
   const onFault = (error: unknown) => log.error({ err: error }, 'a fault of this program')
+  const accessLog: AccessLog = config.log.access ? (record) => log.info(record, 'request') : discardRecord
+  const clientStallMs = options.clientStallMs ?? CLIENT_STALL_MS
+  const uploads = new Uploads()
+  const routes = config.routes.map((route): AnyRoute => {
+    if (route.passthrough === undefined) return makeRoute(route, originOf(route, origins, clock, log))
+    return makePassthroughRoute(route, {
+      clock,
+      clientStallMs,
+      uploads,
+      onFault,
+      onFailure: passingLog(route, log, clock),
+    })
+  })
   const handler = createHandler({
-    routes: config.routes.map((route) => makeRoute(route, originOf(route, origins, clock, log))),
+    routes,
     cache,
     clock,
-    accessLog: config.log.access ? (record) => log.info(record, 'request') : discardRecord,
+    accessLog,
     onFault,
     randomBoundary: randomUUID,
-    clientStallMs: options.clientStallMs ?? CLIENT_STALL_MS,
+    clientStallMs,
   })
+  const passed = passedTraffic({ routes, clock, accessLog, uploads })
   const closeBehind = async () => {
+    for (const { passthrough } of routes.filter(isPassthrough)) passthrough.close()
     await cache.close()
     await Promise.all([...origins.values()].map((origin) => origin.close()))
   }
 
   try {
-    const server = await startServer(config.listen.map(listenOf), handler, { clock, onFault })
+    const server = await startServer(config.listen.map(listenOf), handler, { clock, onFault, passed })
     for (const listener of server.listeners) log.info(listener, 'listening')
     return {
       addresses: server.listeners,
@@ -155,7 +181,7 @@ function hedgeOf(config: NonNullable<S3OriginConfig['hedge']>): HedgeSettings {
 }
 
 /** What a route asks: one origin, or several in order. */
-function originOf(route: RouteConfig, origins: ReadonlyMap<string, Origin>, clock: Clock, log: Logger): Origin {
+function originOf(route: CachedRouteConfig, origins: ReadonlyMap<string, Origin>, clock: Clock, log: Logger): Origin {
   const [first, ...others] = route.origin.map((name) => {
     const origin = origins.get(name)
     if (origin === undefined) throw new Error(`route ${route.match} names no origin that exists: ${name}`)
@@ -172,7 +198,7 @@ function listenOf({ address, highWaterMark }: ListenConfig): Listen {
   return { ...parsed, highWaterMarkBytes: highWaterMark }
 }
 
-function makeRoute(config: RouteConfig, origin: Origin): Route {
+function makeRoute(config: CachedRouteConfig, origin: Origin): Route {
   const negativeTtlMs = new Map(Object.entries(config.negativeTtl).map(([status, ms]) => [Number(status), ms]))
   const rulesFor = (objectKey: string): CacheRules => ({
     ttlMs: config.ttl,
@@ -187,6 +213,28 @@ function makeRoute(config: RouteConfig, origin: Origin): Route {
     rulesFor,
     queryInclude: config.query?.include ?? [],
     responseHeaders: Object.entries(config.responseHeaders).flat(),
+  }
+}
+
+function makePassthroughRoute(
+  { match, passthrough, responseHeaders }: PassthroughRouteConfig,
+  options: Omit<PassthroughOptions, 'target'>,
+): PassthroughRoute {
+  return {
+    match,
+    pattern: compilePattern(match),
+    passthrough: new Passthrough({ ...options, target: new URL(passthrough) }),
+    responseHeaders: Object.entries(responseHeaders).flat(),
+  }
+}
+
+/** As below, for a route that passes through. */
+function passingLog({ passthrough }: PassthroughRouteConfig, log: Logger, clock: Clock): (error: OriginError) => void {
+  const throttle = new Throttle(FAILURE_LOG_MS)
+  return ({ kind, message }) => {
+    const silent = throttle.admit(kind, clock.now())
+    if (silent === undefined) return
+    log.warn({ origin: passthrough, kind, error: message, unreported: silent }, 'passing through failed')
   }
 }
 

@@ -44,7 +44,7 @@ const credentials = section({
 const s3Origin = section({
   type: z.literal('s3').meta({ description: 'An S3-compatible object store.' }),
   endpoint: option(
-    textThat(readEndpoint, { examples: ['https://sfo3.digitaloceanspaces.com'] }),
+    textThat((written) => readEndpoint(written), { examples: ['https://sfo3.digitaloceanspaces.com'] }),
     'Address of the store, http or https, without the bucket and without a path.',
   ),
   region: option(textThat(readRegion), 'Region that requests are signed for; Spaces: the data centre, such as sfo3.'),
@@ -70,7 +70,10 @@ const s3Origin = section({
 
 const httpOrigin = section({
   type: z.literal('http').meta({ description: 'Any HTTP server.' }),
-  url: option(textThat(readEndpoint), 'Address of the server, http or https.'),
+  url: option(
+    textThat((written) => readEndpoint(written)),
+    'Address of the server, http or https.',
+  ),
   pool,
   limits,
 }).meta({ description: 'Any HTTP server.' })
@@ -102,9 +105,9 @@ export const origins = table(
   .meta({ description: 'Where bytes come from, each under a name of your choice.', minProperties: 1 })
 
 /** The address of an origin without a trailing slash: scheme, host and, where it is not the scheme's own, port. */
-function readEndpoint(written: string): Reading<string> {
+export function readEndpoint(written: string, example = 'https://sfo3.digitaloceanspaces.com'): Reading<string> {
   const url = /^https?:\/\/[^/]/i.test(written) && !/[\s\\]/.test(written) ? URL.parse(written) : null
-  if (url === null) return { fault: 'expected an http or https URL, such as https://sfo3.digitaloceanspaces.com' }
+  if (url === null) return { fault: `expected an http or https URL, such as ${example}` }
   if (url.username !== '' || url.password !== '') return { fault: 'credentials do not belong in the URL' }
   if (url.pathname !== '/' || /[?#]/.test(written)) return { fault: 'expected a URL without path, query or fragment' }
   return { value: url.origin }

@@ -10,7 +10,8 @@ import { compilePattern } from '../http/pattern.ts'
 import { isToken } from '../http/syntax.ts'
 import { filledText, flag, textThat, time } from './kinds.ts'
 import type { Kind, Reading } from './option.ts'
-import { EVEN_IF_WRONG, list, notSupportedYet, option, optionWithDefault, section, table } from './option.ts'
+import { EVEN_IF_WRONG, list, notSupportedYet, option, section, table } from './option.ts'
+import { readEndpoint } from './origins.ts'
 
 /** Fields that say what the bytes are or how they were come by: wrong ones would break ranges, revalidation or age. */
 const OWN_FIELDS = [
@@ -25,6 +26,12 @@ const OWN_FIELDS = [
 ]
 
 const NO_ORIGIN = 'expected the name of an origin'
+
+/** What a route that passes through may have beside `passthrough`; everything else is about objects and their copies. */
+const OF_ANY_ROUTE = new Set(['match', 'passthrough', 'responseHeaders'])
+
+/** In the file's own notation, and as it is understood. */
+const NEGATIVE_TTL = { written: { 404: '1s', 403: '1s' }, ms: { 404: 1000, 403: 1000 } }
 
 /** One name, or several in order; always a list in the end. */
 const originNames: Kind<readonly string[]> = {
@@ -56,10 +63,11 @@ const negativeTtl = table(
   'is no status from 400 to 599',
   option(time, 'Freshness of an answer with this status.'),
 )
-  .prefault({ 404: '1s', 403: '1s' })
+  .optional()
   .meta({
     description:
       'Freshness of answers without the object, by status. A status that is not listed is not kept. Default: 404: 1s, 403: 1s.',
+    default: NEGATIVE_TTL.written,
   })
 
 const responseHeaders = z
@@ -92,11 +100,12 @@ const route = section({
     flag,
     'true: the next origin of a list is asked for what one answers 404 to as well. Default: false.',
   ).optional(),
-  stripPrefix: optionWithDefault(
+  stripPrefix: option(
     textThat(readPrefix, { pattern: '^$|^/|\\$\\{' }),
-    'Taken off the front of the path before it becomes the object key, such as /media.',
-    '',
-  ),
+    'Taken off the front of the path before it becomes the object key, such as /media. Default: "".',
+  )
+    .optional()
+    .meta({ default: '' }),
   ttl: option(time, 'Freshness, whatever the origin says. Default: what the origin says.').optional(),
   defaultTtl: option(
     time,
@@ -121,9 +130,10 @@ const route = section({
     }).meta({ description: 'Which other sites may read the answers in browsers.' }),
   ),
   access: notSupportedYet(z.looseObject({}).meta({ description: 'Who may ask: signed URLs.' })),
-  passthrough: notSupportedYet(
-    option(filledText, 'Address of a server that gets the requests as they are; nothing is cached.'),
-  ),
+  passthrough: option(
+    textThat((written) => readEndpoint(written, 'http://127.0.0.1:3000'), { examples: ['http://127.0.0.1:3000'] }),
+    'In place of origin: address of a server, http or https, that gets the requests as they are, WebSockets included. Every method, nothing is cached; the path is sent as it was asked for, so the address has none.',
+  ).optional(),
 })
   .superRefine(({ origin, failoverOnNotFound }, context) => {
     if (failoverOnNotFound !== true || !Array.isArray(origin) || origin.length > 1) return
@@ -131,20 +141,34 @@ const route = section({
     context.addIssue({ code: 'custom', path: ['failoverOnNotFound'], message })
   }, EVEN_IF_WRONG)
   .superRefine((written, context) => {
-    // A route that passes through needs no origin, and asking for one would lead the wrong way.
-    if (written.origin !== undefined || 'passthrough' in written) return
-    context.addIssue({ code: 'custom', path: ['origin'], message: NO_ORIGIN })
+    if (!('passthrough' in written)) {
+      if (written.origin !== undefined) return
+      context.addIssue({ code: 'custom', path: ['origin'], message: NO_ORIGIN })
+      return
+    }
+    for (const name of Object.keys(written).filter((key) => !OF_ANY_ROUTE.has(key))) {
+      context.addIssue({ code: 'custom', path: [name], message: 'has no meaning beside passthrough' })
+    }
   }, EVEN_IF_WRONG)
-  // The check above, or the refusal of passthrough, has ended every case without an origin.
-  .transform(({ origin, failoverOnNotFound, ...rules }) => ({
-    ...rules,
-    origin: origin ?? [],
-    failoverOnNotFound: failoverOnNotFound ?? false,
-  }))
+  .transform(({ passthrough, origin, failoverOnNotFound, stripPrefix, negativeTtl, ...rules }) =>
+    passthrough === undefined
+      ? {
+          ...rules,
+          // The check above has ended every case without one.
+          origin: origin ?? [],
+          failoverOnNotFound: failoverOnNotFound ?? false,
+          stripPrefix: stripPrefix ?? '',
+          negativeTtl: negativeTtl ?? NEGATIVE_TTL.ms,
+        }
+      : { match: rules.match, passthrough, responseHeaders: rules.responseHeaders },
+  )
   .meta({
-    description: 'A path pattern with its origin and its rules.',
-    // Origin is optional above only to spare a route that passes through a second complaint.
-    required: ['match', 'origin'],
+    description: 'A path pattern with its origin and its rules, or with the server that its requests are passed on to.',
+    required: ['match'],
+    oneOf: [
+      { required: ['origin'], description: 'Serves the objects of an origin.' },
+      { required: ['passthrough'], description: 'Passes requests on as they are.' },
+    ],
   })
 
 /** Every route, in the order in which they are tried. */

@@ -114,7 +114,7 @@ export const configSchema = section({ listen, admin, cache, log, origins, routes
     const known = isMapping(written.origins) ? Object.keys(written.origins) : undefined
     if (known === undefined || known.length === 0 || !Array.isArray(written.routes)) return
     for (const [index, route] of written.routes.entries()) {
-      const names: unknown = isMapping(route) ? route['origin'] : undefined
+      const names: unknown = isMapping(route) && 'origin' in route ? route.origin : undefined
       if (!Array.isArray(names)) continue
       const unknown = names.find((name) => !known.includes(name))
       if (unknown === undefined) continue
@@ -136,6 +136,10 @@ export type LogConfig = Config['log']
 export type S3OriginConfig = Config['origins'][string]
 export type PoolConfig = S3OriginConfig['pool']
 export type RouteConfig = Config['routes'][number]
+/** A route whose objects are cached. */
+export type CachedRouteConfig = Exclude<RouteConfig, { readonly passthrough: string }>
+/** A route whose requests go to another server as they are. */
+export type PassthroughRouteConfig = Extract<RouteConfig, { readonly passthrough: string }>
 
 type DeepReadonly<T> = T extends object ? { readonly [Key in keyof T]: DeepReadonly<T[Key]> } : T
 

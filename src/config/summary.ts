@@ -1,6 +1,6 @@
 /** What a good configuration says, in the few lines that `check` prints. Holds no secrets. */
 
-import type { Config, RouteConfig, S3OriginConfig } from './schema.ts'
+import type { CachedRouteConfig, Config, RouteConfig, S3OriginConfig } from './schema.ts'
 import { formatSize, formatTime } from './units.ts'
 
 /** Listeners, origins and routes, the routes in the order in which they are tried. */
@@ -12,7 +12,7 @@ export function summarise({ listen, cache, origins, routes }: Config): string {
       ([name, { type, endpoint, pool, limits }]) =>
         `origin  ${name}: ${type} at ${endpoint}, ${pool.maxSockets} sockets${rateOf(limits)}`,
     ),
-    ...routes.map((route) => `route   ${route.match} → ${route.origin.join(', then ')}${ttlOf(route)}`),
+    ...routes.map((route) => `route   ${route.match} → ${destinationOf(route)}`),
   ]
   return lines.map((line) => `  ${line}\n`).join('')
 }
@@ -21,6 +21,12 @@ function rateOf({ requestsPerSecond }: S3OriginConfig['limits']): string {
   return requestsPerSecond === undefined ? '' : `, ${requestsPerSecond} requests a second`
 }
 
-function ttlOf({ ttl }: RouteConfig): string {
+function destinationOf(route: RouteConfig): string {
+  return route.passthrough !== undefined
+    ? `passed through to ${route.passthrough}`
+    : `${route.origin.join(', then ')}${ttlOf(route)}`
+}
+
+function ttlOf({ ttl }: CachedRouteConfig): string {
   return ttl === undefined ? '' : `, ttl ${formatTime(ttl)}`
 }

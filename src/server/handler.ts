@@ -17,13 +17,14 @@ import type { AccessLog } from './exchange.ts'
 import { beginExchange } from './exchange.ts'
 import { NO_PAIRS } from './fields.ts'
 import { framingFault } from './framing.ts'
+import { isPassthrough } from './passed-traffic.ts'
 import type { Outgoing, ResponderOptions } from './respond.ts'
 import { respond, sendAllowed, sendError } from './respond.ts'
-import type { Route } from './router.ts'
+import type { AnyRoute, Route } from './router.ts'
 import { findRoute, objectKey } from './router.ts'
 
 export interface HandlerOptions extends ResponderOptions {
-  readonly routes: readonly Route[]
+  readonly routes: readonly AnyRoute[]
   readonly cache: Cache
   readonly clock: Clock
   readonly accessLog: AccessLog
@@ -60,6 +61,7 @@ export function createHandler(options: HandlerOptions): Handler {
     if (route === undefined) return sendError(unrouted, NOT_FOUND)
     exchange.route = route.match
     const outgoing: Outgoing = { req, res, exchange, routeHeaders: route.responseHeaders }
+    if (isPassthrough(route)) return route.passthrough.pass(outgoing)
     if (req.method === 'OPTIONS') return sendAllowed(outgoing, ALLOWED_METHODS)
     if (req.method !== 'GET' && req.method !== 'HEAD') {
       return sendError(outgoing, { status: 405, text: 'Method not allowed' }, ['Allow', ALLOWED_METHODS])

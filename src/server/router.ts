@@ -5,6 +5,7 @@
 import type { CacheRules } from '../cache/policy.ts'
 import type { PathPattern } from '../http/pattern.ts'
 import type { Origin } from '../origin/origin.ts'
+import type { Passthrough } from './passthrough.ts'
 
 export interface Route {
   /** The pattern as it was written, for logs. */
@@ -20,7 +21,14 @@ export interface Route {
   readonly responseHeaders: readonly string[]
 }
 
-export function findRoute(routes: readonly Route[], path: string): Route | undefined {
+/** A route whose requests go to one server as they are. */
+export interface PassthroughRoute extends Pick<Route, 'match' | 'pattern' | 'responseHeaders'> {
+  readonly passthrough: Passthrough
+}
+
+export type AnyRoute = Route | PassthroughRoute
+
+export function findRoute<Found extends AnyRoute>(routes: readonly Found[], path: string): Found | undefined {
   for (const route of routes) {
     if (route.pattern.test(path)) return route
   }

@@ -147,7 +147,7 @@ function configText(options: ShieldOptions, s3: S3Server): string {
         ...origin,
       },
     },
-    routes: routes.map((route) => ({ origin: 'spaces', ...route })),
+    routes: routes.map((route) => ('passthrough' in route ? route : { origin: 'spaces', ...route })),
   })
 }
 
