@@ -4,7 +4,7 @@
  * An answer that breaks off cuts the client's connection: what was not whole never looks whole.
  */
 
-import type { IncomingMessage } from 'node:http'
+import type { ClientRequest, IncomingMessage } from 'node:http'
 import { OriginError } from '../errors.ts'
 import { isFieldValue } from '../http/headers.ts'
 import { composeFields } from './fields.ts'
@@ -15,6 +15,7 @@ import { cutOff } from './send.ts'
 
 export interface AnswerPassing {
   readonly outgoing: Outgoing
+  readonly toOrigin: ClientRequest
   /** A client that takes no byte for this long while some wait is cut off. */
   readonly clientStallMs: number
   /** Is on duty; sees every byte, and rests while it is the client's turn. */
@@ -27,7 +28,7 @@ export interface AnswerPassing {
 
 /** False for an answer that cannot be passed on: nothing has been written then. */
 export function passAnswer(answer: IncomingMessage, passing: AnswerPassing): boolean {
-  const { outgoing, clientStallMs, watch, onWhole, onBroken } = passing
+  const { outgoing, toOrigin, clientStallMs, watch, onWhole, onBroken } = passing
   const { res, exchange, routeHeaders } = outgoing
   const { statusCode: status = 0, statusMessage: reason = '' } = answer
   if (status < 200 || status > 999) return false
@@ -52,20 +53,22 @@ export function passAnswer(answer: IncomingMessage, passing: AnswerPassing): boo
     res.setTimeout(clientStallMs)
     res.once('drain', onDrain)
   })
-  // Whatever it says, `close` comes next.
-  answer.on('error', () => undefined)
-  answer.once('end', () => {
-    if (!answer.complete) return
-    res.end()
-    if (res.writableLength > 0) res.setTimeout(clientStallMs)
-    onWhole()
-  })
-  answer.once('close', () => {
+  const onFailed = () => {
     if (answer.complete || res.destroyed) return
     const error = new OriginError('broken', 'the origin broke off its answer')
     exchange.error ??= error
     cutOff(res)
     onBroken(error)
+  }
+  answer.on('error', onFailed)
+  answer.once('close', onFailed)
+  // Only this tells a reset from the end of an answer that ends with its connection: Node calls both of them complete.
+  toOrigin.once('error', onFailed)
+  answer.once('end', () => {
+    if (!answer.complete || res.destroyed) return
+    res.end()
+    if (res.writableLength > 0) res.setTimeout(clientStallMs)
+    onWhole()
   })
   return true
 }

@@ -89,8 +89,10 @@ export class PassedRequest extends Stream {
       else socket.once(isSecure ? 'secureConnect' : 'connect', () => this.#onConnected())
     })
     toOrigin.on('information', (interim: InformationEvent) => this.#onInterim(interim))
-    toOrigin.once('response', (answer) => this.#onAnswer(answer))
+    toOrigin.once('response', (answer) => this.#onAnswer(answer, toOrigin))
     toOrigin.on('error', (cause) => this.#onError(cause))
+    // Without an error: the origin wants to change to a protocol that it was not asked for.
+    toOrigin.once('close', () => this.#onError(new Error('it closed the connection')))
     res.once('close', () => this.#end())
     this.#send(toOrigin)
   }
@@ -156,7 +158,7 @@ export class PassedRequest extends Stream {
     res.writeInformation(statusCode, interimPairs(rawHeaders))
   }
 
-  #onAnswer(answer: IncomingMessage): void {
+  #onAnswer(answer: IncomingMessage, toOrigin: ClientRequest): void {
     const { outgoing, clientStallMs, onFailure } = this.#options
     if (this.#phase === 'over') {
       answer.resume()
@@ -168,6 +170,7 @@ export class PassedRequest extends Stream {
     this.#watch.progress()
     const isPassing = passAnswer(answer, {
       outgoing,
+      toOrigin,
       clientStallMs,
       watch: this.#watch,
       onWhole: () => this.#end(),

@@ -108,7 +108,7 @@ export class Tunnel {
       for (const listener of join) Reflect.apply(listener, toOrigin, [answer, originSocket, originHead])
       this.#follow(originSocket)
     })
-    toOrigin.once('response', (answer) => this.#onRefusal(answer))
+    toOrigin.once('response', (answer) => this.#onRefusal(answer, toOrigin))
   }
 
   readonly #onEarly = (chunk: Buffer): void => {
@@ -182,7 +182,7 @@ export class Tunnel {
     socket.once('close', () => originSocket.destroy())
   }
 
-  #onRefusal(answer: IncomingMessage): void {
+  #onRefusal(answer: IncomingMessage, toOrigin: ClientRequest): void {
     const { outgoing, clientStallMs, onFailure } = this.#options
     if (this.#phase !== 'asking') {
       answer.resume()
@@ -192,6 +192,7 @@ export class Tunnel {
     this.#watch.resume()
     const isPassing = passAnswer(answer, {
       outgoing,
+      toOrigin,
       clientStallMs,
       watch: this.#watch,
       onWhole: () => this.#watch.stop(),
