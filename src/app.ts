@@ -13,7 +13,15 @@ import type { CacheRules } from './cache/policy.ts'
 import { Store } from './cache/store.ts'
 import type { Clock } from './clock.ts'
 import { type HostAndPort, parseAddress } from './config/address.ts'
-import type { AdminConfig, Config, ListenConfig, OriginConfig, RouteConfig } from './config/schema.ts'
+import type {
+  AdminConfig,
+  CachedRouteConfig,
+  Config,
+  ListenConfig,
+  OriginConfig,
+  PassthroughRouteConfig,
+} from './config/schema.ts'
+import type { OriginError } from './errors.ts'
 import { StartError } from './errors.ts'
 import { compileTrust } from './http/forwarded.ts'
 import { compilePattern } from './http/pattern.ts'
@@ -34,9 +42,13 @@ import type { Origin } from './origin/origin.ts'
 import type { LimitSettings, PoolSettings } from './origin/settings.ts'
 import type { AccessLog } from './server/exchange.ts'
 import { createHandler } from './server/handler.ts'
-import type { HttpRules, Route } from './server/router.ts'
+import { isPassthrough, passedTraffic } from './server/passed-traffic.ts'
+import type { PassthroughOptions } from './server/passthrough.ts'
+import { Passthrough } from './server/passthrough.ts'
+import type { AnyRoute, HttpRules, PassthroughRoute, Route } from './server/router.ts'
 import type { Listen } from './server/server.ts'
 import { startServer } from './server/server.ts'
+import { Uploads } from './server/uploads.ts'
 
 export interface AppOptions {
   /** How long answers under way may take to finish once the program is told to end. */
@@ -86,19 +98,35 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     onFillFailed: failureLog(log, clock),
   })
   const onFault = (error: unknown) => log.error({ err: error }, 'a fault of this program')
+  const accessLog: AccessLog = config.log.access ? (record) => log.info(record, 'request') : discardRecord
+  const clientStallMs = options.clientStallMs ?? CLIENT_STALL_MS
+  const uploads = new Uploads()
+  const routes = config.routes.map((route): AnyRoute => {
+    if (route.passthrough === undefined)
+      return makeRoute(route, typeOf(route, config), originOf(route, origins, clock, log))
+    return makePassthroughRoute(route, {
+      clock,
+      clientStallMs,
+      uploads,
+      onFault,
+      onFailure: passingLog(route, log, clock),
+    })
+  })
   const handler = createHandler({
-    routes: config.routes.map((route) => makeRoute(route, typeOf(route, config), originOf(route, origins, clock, log))),
+    routes,
     cache,
     clock,
-    accessLog: config.log.access ? (record) => log.info(record, 'request') : discardRecord,
+    accessLog,
     onFault,
     isTrusted: compileTrust(config.trustedProxies),
     randomBoundary: randomUUID,
-    clientStallMs: options.clientStallMs ?? CLIENT_STALL_MS,
+    clientStallMs,
   })
+  const passed = passedTraffic({ routes, clock, accessLog, uploads })
   let phase: Phase = 'starting'
   let admin: RunningAdminServer | undefined
   const closeBehind = async () => {
+    for (const { passthrough } of routes.filter(isPassthrough)) passthrough.close()
     await cache.close()
     await Promise.all([...origins.values()].map((origin) => origin.close()))
     await admin?.close()
@@ -110,7 +138,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
       admin = await startAdmin(config.admin, sources, onFault)
       log.info(admin.listener, 'admin listening')
     }
-    const server = await startServer(config.listen.map(listenOf), handler, { clock, onFault })
+    const server = await startServer(config.listen.map(listenOf), handler, { clock, onFault, passed })
     for (const listener of server.listeners) log.info(listener, 'listening')
     phase = 'listening'
     return {
@@ -192,7 +220,7 @@ function hedgeOf(config: NonNullable<OriginConfig['hedge']>): HedgeSettings {
 }
 
 /** What a route asks: one origin, or several in order. */
-function originOf(route: RouteConfig, origins: ReadonlyMap<string, Origin>, clock: Clock, log: Logger): Origin {
+function originOf(route: CachedRouteConfig, origins: ReadonlyMap<string, Origin>, clock: Clock, log: Logger): Origin {
   const [first, ...others] = route.origin.map((name) => {
     const origin = origins.get(name)
     if (origin === undefined) throw new Error(`route ${route.match} names no origin that exists: ${name}`)
@@ -223,7 +251,9 @@ function statesOf(config: Config, origins: ReadonlyMap<string, ResilientOrigin>)
 }
 
 function routeOrigins({ routes }: Config): HealthSources['routes'] {
-  return routes.map(({ match, origin }) => ({ match, origins: origin }))
+  return routes.flatMap((route) =>
+    route.passthrough === undefined ? [{ match: route.match, origins: route.origin }] : [],
+  )
 }
 
 function listenOf({ address, highWaterMark }: ListenConfig): Listen {
@@ -237,15 +267,15 @@ function hostAndPort(address: string): HostAndPort {
 }
 
 /** All origins of a route are of one type. */
-function typeOf({ origin }: RouteConfig, { origins }: Config): OriginConfig['type'] {
+function typeOf({ origin }: CachedRouteConfig, { origins }: Config): OriginConfig['type'] {
   return origins[origin[0] ?? '']?.type ?? 's3'
 }
 
-function httpRules({ methods = ['GET', 'HEAD'], requestCacheControl }: RouteConfig): HttpRules {
+function httpRules({ methods = ['GET', 'HEAD'], requestCacheControl }: CachedRouteConfig): HttpRules {
   return { methods: new Set(methods), honoursRequest: requestCacheControl === 'honour' }
 }
 
-function makeRoute(config: RouteConfig, type: OriginConfig['type'], origin: Origin): Route {
+function makeRoute(config: CachedRouteConfig, type: OriginConfig['type'], origin: Origin): Route {
   const negativeTtlMs = new Map(Object.entries(config.negativeTtl).map(([status, ms]) => [Number(status), ms]))
   const rulesFor = (path: string): CacheRules => ({
     ttlMs: config.ttl,
@@ -265,6 +295,28 @@ function makeRoute(config: RouteConfig, type: OriginConfig['type'], origin: Orig
     queryInclude: config.query?.include ?? (type === 'http' ? 'all' : []),
     responseHeaders: Object.entries(config.responseHeaders).flat(),
     ...(type === 'http' && { http: httpRules(config) }),
+  }
+}
+
+function makePassthroughRoute(
+  { match, passthrough, responseHeaders }: PassthroughRouteConfig,
+  options: Omit<PassthroughOptions, 'target'>,
+): PassthroughRoute {
+  return {
+    match,
+    pattern: compilePattern(match),
+    passthrough: new Passthrough({ ...options, target: new URL(passthrough) }),
+    responseHeaders: Object.entries(responseHeaders).flat(),
+  }
+}
+
+/** As below, for a route that passes through. */
+function passingLog({ passthrough }: PassthroughRouteConfig, log: Logger, clock: Clock): (error: OriginError) => void {
+  const throttle = new Throttle(FAILURE_LOG_MS)
+  return ({ kind, message }) => {
+    const silent = throttle.admit(kind, clock.now())
+    if (silent === undefined) return
+    log.warn({ origin: passthrough, kind, error: message, unreported: silent }, 'passing through failed')
   }
 }
 

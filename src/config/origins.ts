@@ -44,7 +44,7 @@ const credentials = section({
 const s3Origin = section({
   type: z.literal('s3').meta({ description: 'An S3-compatible object store.' }),
   endpoint: option(
-    textThat(readEndpoint, { examples: ['https://sfo3.digitaloceanspaces.com'] }),
+    textThat((written) => readEndpoint(written), { examples: ['https://sfo3.digitaloceanspaces.com'] }),
     'Address of the store, http or https, without the bucket and without a path.',
   ),
   region: option(textThat(readRegion), 'Region that requests are signed for; Spaces: the data centre, such as sfo3.'),
@@ -68,7 +68,7 @@ const s3Origin = section({
 const httpOrigin = section({
   type: z.literal('http').meta({ description: 'Any HTTP server.' }),
   url: option(
-    textThat(readEndpoint, { examples: ['http://127.0.0.1:9000'] }),
+    textThat((written) => readEndpoint(written, 'http://127.0.0.1:9000'), { examples: ['http://127.0.0.1:9000'] }),
     'Address of the server, http or https, without a path: it is sent the path and query of each request as they are.',
   ),
   pool,
@@ -119,9 +119,9 @@ function hedgesWithinDeadline({ retry, hedge }: Timing, context: z.RefinementCtx
 }
 
 /** The address of an origin without a trailing slash: scheme, host and, where it is not the scheme's own, port. */
-function readEndpoint(written: string): Reading<string> {
+export function readEndpoint(written: string, example = 'https://sfo3.digitaloceanspaces.com'): Reading<string> {
   const url = /^https?:\/\/[^/]/i.test(written) && !/[\s\\]/.test(written) ? URL.parse(written) : null
-  if (url === null) return { fault: 'expected an http or https URL, such as https://sfo3.digitaloceanspaces.com' }
+  if (url === null) return { fault: `expected an http or https URL, such as ${example}` }
   if (url.username !== '' || url.password !== '') return { fault: 'credentials do not belong in the URL' }
   if (url.pathname !== '/' || /[?#]/.test(written)) return { fault: 'expected a URL without path, query or fragment' }
   return { value: url.origin }

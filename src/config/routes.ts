@@ -10,7 +10,8 @@ import { compilePattern } from '../http/pattern.ts'
 import { isToken } from '../http/syntax.ts'
 import { filledText, flag, oneOf, textThat, time } from './kinds.ts'
 import type { Kind, Reading } from './option.ts'
-import { EVEN_IF_WRONG, list, notSupportedYet, option, optionWithDefault, section, table } from './option.ts'
+import { EVEN_IF_WRONG, list, notSupportedYet, option, section, table } from './option.ts'
+import { readEndpoint } from './origins.ts'
 
 /** Fields that say what the bytes are or how they were come by: wrong ones would break ranges, revalidation or age. */
 const OWN_FIELDS = [
@@ -25,6 +26,22 @@ const OWN_FIELDS = [
 ]
 
 const NO_ORIGIN = 'expected the name of an origin'
+
+/** What a route that passes through may have beside `passthrough`; everything else is about objects and their copies. */
+const OF_ANY_ROUTE = new Set(['match', 'passthrough', 'responseHeaders'])
+
+/** In the file's own notation, and as it is understood. */
+const NEGATIVE_TTL = { written: { 404: '1s', 403: '1s' } }
+
+/** An HTTP origin may say 403 to one client and not to the next. */
+const NEGATIVE_TTL_MS = { s3: { 404: 1000, 403: 1000 }, http: { 404: 1000 } }
+
+const STALE_IF_ERROR_MS = 3_600_000
+
+/** The freshness of answers without the object where a route says nothing of it, by the type of its origin. */
+export function defaultNegativeTtl(type: 's3' | 'http'): Readonly<Record<string, number>> {
+  return NEGATIVE_TTL_MS[type]
+}
 
 /** One name, or several in order; always a list in the end. */
 const originNames: Kind<readonly string[]> = {
@@ -84,10 +101,11 @@ const negativeTtl = table(
   'is no status from 400 to 599',
   option(time, 'Freshness of an answer with this status.'),
 )
-  .prefault({ 404: '1s', 403: '1s' })
+  .optional()
   .meta({
     description:
-      'Freshness of answers without the object, by status. A status that is not listed is not kept. Default: 404: 1s, 403: 1s.',
+      'Freshness of answers without the object, by status; of an HTTP origin where it does not say. A status that is not listed is not kept. Default: 404: 1s, 403: 1s; of an HTTP origin 404: 1s alone.',
+    default: NEGATIVE_TTL.written,
   })
 
 const responseHeaders = z
@@ -120,11 +138,12 @@ const route = section({
     flag,
     'true: the next origin of a list is asked for what one answers 404 or 403 to as well; a bucket that may not be listed says 403 of an object it does not have. Default: false.',
   ).optional(),
-  stripPrefix: optionWithDefault(
+  stripPrefix: option(
     textThat(readPrefix, { pattern: '^$|^/|\\$\\{' }),
-    'Taken off the front of the path before it becomes the object key, such as /media.',
-    '',
-  ),
+    'Taken off the front of the path before it becomes the object key, such as /media. Default: "".',
+  )
+    .optional()
+    .meta({ default: '' }),
   ttl: option(time, 'Freshness, whatever the origin says. Default: what the origin says.').optional(),
   defaultTtl: option(
     time,
@@ -133,16 +152,18 @@ const route = section({
   negativeTtl,
   query,
   responseHeaders,
-  staleWhileRevalidate: optionWithDefault(
+  staleWhileRevalidate: option(
     time,
-    'How long after its freshness an answer may still be served while a new one is fetched, where the origin does not say: stale-while-revalidate of its own counts first, must-revalidate and its kin forbid it.',
-    '0s',
-  ),
-  staleIfError: optionWithDefault(
+    'How long after its freshness an answer may still be served while a new one is fetched, where the origin does not say: stale-while-revalidate of its own counts first, must-revalidate and its kin forbid it. Default: 0s.',
+  )
+    .optional()
+    .meta({ default: '0s' }),
+  staleIfError: option(
     time,
-    'How long after its freshness an answer may still be served in place of an error of the origin (no connection, no answer in time, 5xx, an open circuit), where the origin does not say, as above.',
-    '1h',
-  ),
+    'How long after its freshness an answer may still be served in place of an error of the origin (no connection, no answer in time, 5xx, an open circuit), where the origin does not say, as above. Default: 1h.',
+  )
+    .optional()
+    .meta({ default: '1h' }),
   methods: option(
     methodNames,
     'Methods that are passed on, of an HTTP origin only. What an unsafe one may have changed is dropped from memory. Default: GET, HEAD.',
@@ -165,9 +186,10 @@ const route = section({
     }).meta({ description: 'Which other sites may read the answers in browsers.' }),
   ),
   access: notSupportedYet(z.looseObject({}).meta({ description: 'Who may ask: signed URLs.' })),
-  passthrough: notSupportedYet(
-    option(filledText, 'Address of a server that gets the requests as they are; nothing is cached.'),
-  ),
+  passthrough: option(
+    textThat((written) => readEndpoint(written, 'http://127.0.0.1:3000'), { examples: ['http://127.0.0.1:3000'] }),
+    'In place of origin: address of a server, http or https, that gets the requests as they are, WebSockets included. Every method, nothing is cached; the path is sent as it was asked for, so the address has none.',
+  ).optional(),
 })
   .superRefine(({ origin, failoverOnNotFound }, context) => {
     if (failoverOnNotFound !== true || !Array.isArray(origin) || origin.length > 1) return
@@ -175,20 +197,38 @@ const route = section({
     context.addIssue({ code: 'custom', path: ['failoverOnNotFound'], message })
   }, EVEN_IF_WRONG)
   .superRefine((written, context) => {
-    // A route that passes through needs no origin, and asking for one would lead the wrong way.
-    if (written.origin !== undefined || 'passthrough' in written) return
-    context.addIssue({ code: 'custom', path: ['origin'], message: NO_ORIGIN })
+    if (!('passthrough' in written)) {
+      if (written.origin !== undefined) return
+      context.addIssue({ code: 'custom', path: ['origin'], message: NO_ORIGIN })
+      return
+    }
+    for (const name of Object.keys(written).filter((key) => !OF_ANY_ROUTE.has(key))) {
+      context.addIssue({ code: 'custom', path: [name], message: 'has no meaning beside passthrough' })
+    }
   }, EVEN_IF_WRONG)
-  // The check above, or the refusal of passthrough, has ended every case without an origin.
-  .transform(({ origin, failoverOnNotFound, ...rules }) => ({
-    ...rules,
-    origin: origin ?? [],
-    failoverOnNotFound: failoverOnNotFound ?? false,
-  }))
+  .transform((written) => {
+    const { passthrough, origin, failoverOnNotFound, stripPrefix, negativeTtl, ...others } = written
+    const { staleWhileRevalidate, staleIfError, ...rules } = others
+    return passthrough === undefined
+      ? {
+          ...rules,
+          // The check above has ended every case without one.
+          origin: origin ?? [],
+          failoverOnNotFound: failoverOnNotFound ?? false,
+          stripPrefix: stripPrefix ?? '',
+          negativeTtl,
+          staleWhileRevalidate: staleWhileRevalidate ?? 0,
+          staleIfError: staleIfError ?? STALE_IF_ERROR_MS,
+        }
+      : { match: rules.match, passthrough, responseHeaders: rules.responseHeaders }
+  })
   .meta({
-    description: 'A path pattern with its origin and its rules.',
-    // Origin is optional above only to spare a route that passes through a second complaint.
-    required: ['match', 'origin'],
+    description: 'A path pattern with its origin and its rules, or with the server that its requests are passed on to.',
+    required: ['match'],
+    oneOf: [
+      { required: ['origin'], description: 'Serves the objects of an origin.' },
+      { required: ['passthrough'], description: 'Passes requests on as they are.' },
+    ],
   })
 
 /** Every route, in the order in which they are tried. */

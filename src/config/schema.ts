@@ -20,7 +20,7 @@ import {
 } from './option.ts'
 import { origins } from './origins.ts'
 import { quoted } from './path.ts'
-import { routes } from './routes.ts'
+import { defaultNegativeTtl, routes } from './routes.ts'
 import { formatSize } from './units.ts'
 
 const DEFAULT_MAX_OBJECT_BYTES = 8 * 1024 ** 2
@@ -120,8 +120,8 @@ export const configSchema = section({ listen, admin, trustedProxies, cache, log,
   .superRefine((written, context) => {
     const known = isMapping(written.origins) ? Object.keys(written.origins) : undefined
     if (known === undefined || known.length === 0 || !Array.isArray(written.routes)) return
-    for (const [index, route] of written.routes.entries()) {
-      const names: unknown = isMapping(route) ? route['origin'] : undefined
+    for (const [index, route] of (written.routes as readonly unknown[]).entries()) {
+      const names: unknown = isMapping(route) && 'origin' in route ? route.origin : undefined
       if (!Array.isArray(names)) continue
       const unknown = names.find((name) => !known.includes(name))
       if (unknown === undefined) continue
@@ -135,7 +135,7 @@ export const configSchema = section({ listen, admin, trustedProxies, cache, log,
   }, EVEN_IF_WRONG)
   .superRefine((written, context) => {
     if (!isMapping(written.origins) || !Array.isArray(written.routes)) return
-    for (const [index, route] of written.routes.entries()) {
+    for (const [index, route] of (written.routes as readonly unknown[]).entries()) {
       const names: unknown = isMapping(route) ? route['origin'] : undefined
       if (!isMapping(route) || !Array.isArray(names)) continue
       const types = new Set(names.map((name) => typeOf(written.origins, name)))
@@ -157,6 +157,14 @@ export const configSchema = section({ listen, admin, trustedProxies, cache, log,
     if (!listeners.some((one) => one && isSameAddress(one, taken))) return
     context.addIssue({ code: 'custom', path: ['admin', 'address'], message: 'is the address of a public listener' })
   }, EVEN_IF_WRONG)
+  .transform((written) => ({
+    ...written,
+    routes: written.routes.map((route) => {
+      if (route.passthrough !== undefined) return route
+      const type = written.origins[route.origin[0] ?? '']?.type ?? 's3'
+      return { ...route, negativeTtl: route.negativeTtl ?? defaultNegativeTtl(type) }
+    }),
+  }))
   .meta({ title: 'segment-shield', description: 'Configuration of segment-shield.' })
 
 /** A configuration that was found good, with every default filled in. Bytes and milliseconds. */
@@ -170,6 +178,10 @@ export type S3OriginConfig = Extract<OriginConfig, { readonly type: 's3' }>
 export type HttpOriginConfig = Extract<OriginConfig, { readonly type: 'http' }>
 export type PoolConfig = OriginConfig['pool']
 export type RouteConfig = Config['routes'][number]
+/** A route whose objects are cached. */
+export type CachedRouteConfig = Exclude<RouteConfig, { readonly passthrough: string }>
+/** A route whose requests go to another server as they are. */
+export type PassthroughRouteConfig = Extract<RouteConfig, { readonly passthrough: string }>
 
 type DeepReadonly<T> = T extends object ? { readonly [Key in keyof T]: DeepReadonly<T[Key]> } : T
 

@@ -1,6 +1,6 @@
 /** What a good configuration says, in the few lines that `check` prints. Holds no secrets. */
 
-import type { Config, OriginConfig, RouteConfig } from './schema.ts'
+import type { CachedRouteConfig, Config, OriginConfig, RouteConfig } from './schema.ts'
 import { formatSize, formatTime } from './units.ts'
 
 /** Listeners, origins and routes, the routes in the order in which they are tried. */
@@ -15,7 +15,7 @@ export function summarise({ listen, admin, cache, origins, routes }: Config): st
       ([name, origin]) =>
         `origin  ${name}: ${origin.type} at ${addressOf(origin)}, ${origin.pool.maxSockets} sockets${rateOf(origin)}`,
     ),
-    ...routes.map((route) => `route   ${route.match} → ${route.origin.join(', then ')}${ttlOf(route)}`),
+    ...routes.map((route) => `route   ${route.match} → ${destinationOf(route)}`),
   ]
   return lines.map((line) => `  ${line}\n`).join('')
 }
@@ -28,6 +28,12 @@ function rateOf({ limits: { requestsPerSecond } }: OriginConfig): string {
   return requestsPerSecond === undefined ? '' : `, ${requestsPerSecond} requests a second`
 }
 
-function ttlOf({ ttl }: RouteConfig): string {
+function destinationOf(route: RouteConfig): string {
+  return route.passthrough !== undefined
+    ? `passed through to ${route.passthrough}`
+    : `${route.origin.join(', then ')}${ttlOf(route)}`
+}
+
+function ttlOf({ ttl }: CachedRouteConfig): string {
   return ttl === undefined ? '' : `, ttl ${formatTime(ttl)}`
 }

@@ -20,6 +20,8 @@ export interface Exchange {
   error: Error | undefined
   /** What the answer is made from; it counts as held until the connection has closed or taken it all. */
   body: Body | undefined
+  /** Present once the connection has changed protocols. It has ended in good order when both sides have ended it. */
+  switched: { readonly isEndedByBoth: boolean } | undefined
 }
 
 /** How an answer ended: `whole`; `cut` by us, since its body failed; or `left` by the client. */
@@ -50,6 +52,7 @@ export function beginExchange(req: IncomingMessage, res: ServerResponse, clock: 
     bodyBytes: 0,
     error: undefined,
     body: undefined,
+    switched: undefined,
   }
   const client = req.socket.remoteAddress
   res.once('close', () => {
@@ -70,13 +73,14 @@ function recordOf(
   client: string | undefined,
   nowMs: number,
 ): AccessRecord {
-  const { path, route, cacheStatus, bodyBytes, error, startedMs } = exchange
-  const end: ExchangeEnd = res.writableFinished ? 'whole' : error === undefined ? 'left' : 'cut'
+  const { path, route, cacheStatus, bodyBytes, error, startedMs, switched } = exchange
+  const isWhole = switched === undefined ? res.writableFinished : switched.isEndedByBoth
+  const end: ExchangeEnd = isWhole ? 'whole' : error === undefined ? 'left' : 'cut'
   return {
     client,
     method: req.method,
     path,
-    status: res.headersSent ? res.statusCode : 499,
+    status: switched !== undefined ? 101 : res.headersSent ? res.statusCode : 499,
     bytes: bodyBytes,
     durationMs: nowMs - startedMs,
     end,

@@ -16,10 +16,10 @@ import { forwarded, informer } from './forwarding.ts'
 import { invalidateAfter, relay } from './relay.ts'
 import type { Outgoing, ResponderOptions } from './respond.ts'
 import { respond, sendError } from './respond.ts'
-import type { RequestedObject, Route } from './router.ts'
+import type { AnyRoute, RequestedObject, Route } from './router.ts'
 
 export interface ForwardOptions extends ResponderOptions {
-  readonly routes: readonly Route[]
+  readonly routes: readonly AnyRoute[]
   readonly cache: Cache
   readonly clock: Clock
   readonly isTrusted: Trust

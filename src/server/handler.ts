@@ -15,6 +15,7 @@ import type { Asked, ForwardOptions } from './forward.ts'
 import { forward, passOn, repeatable } from './forward.ts'
 import { requestDirectives, selectingFields } from './forwarding.ts'
 import { framingFault } from './framing.ts'
+import { isPassthrough } from './passed-traffic.ts'
 import type { Outgoing } from './respond.ts'
 import { respond, sendAllowed, sendError } from './respond.ts'
 import { findRoute, requestedObject } from './router.ts'
@@ -51,6 +52,7 @@ export function createHandler(options: HandlerOptions): Handler {
     if (route === undefined) return sendError(unrouted, NOT_FOUND)
     exchange.route = route.match
     const outgoing: Outgoing = { req, res, exchange, routeHeaders: route.responseHeaders }
+    if (isPassthrough(route)) return route.passthrough.pass(outgoing)
     const { method = 'GET' } = req
     const methods = route.http?.methods ?? READ_METHODS
     if (!methods.has(method)) return refuseMethod(outgoing, method, methods)

@@ -13,7 +13,8 @@ import type { Trust } from '../http/forwarded.ts'
 import { parseTarget } from '../http/target.ts'
 import type { Origin } from '../origin/origin.ts'
 import { originFields } from './forwarding.ts'
-import type { RequestedObject, Route } from './router.ts'
+import { isPassthrough } from './passed-traffic.ts'
+import type { AnyRoute, RequestedObject } from './router.ts'
 import { findRoute, requestedObject } from './router.ts'
 
 export interface Relaying {
@@ -46,7 +47,7 @@ export async function relay(relaying: Relaying, clock: Clock): Promise<StoredRes
 export function invalidateAfter(
   { req, object }: Pick<Relaying, 'req' | 'object'>,
   { status, originHeaders }: StoredResponse,
-  routes: readonly Route[],
+  routes: readonly AnyRoute[],
   cache: Cache,
 ): void {
   if (status >= 400 || isSafe(req.method)) return
@@ -60,7 +61,7 @@ export function invalidateAfter(
 function keyOf(
   reference: string,
   { url = '/', headers }: IncomingMessage,
-  routes: readonly Route[],
+  routes: readonly AnyRoute[],
 ): string | undefined {
   const base = `http://${headers.host ?? 'localhost'}`
   const named = URL.parse(reference, `${base}${url}`)
@@ -68,7 +69,7 @@ function keyOf(
   const target = parseTarget(named.pathname + named.search)
   if (target.kind === 'refused') return undefined
   const route = findRoute(routes, target.path)
-  const object = route && requestedObject(route, target)
+  const object = route === undefined || isPassthrough(route) ? undefined : requestedObject(route, target)
   return typeof object === 'object' ? object.key : undefined
 }
 

@@ -17,12 +17,10 @@ import type { CacheStatus } from '../http/cache-status.ts'
 import { formatCacheStatus } from '../http/cache-status.ts'
 import type { Exchange } from './exchange.ts'
 import { composeFields, NO_PAIRS, selectStored } from './fields.ts'
+import { CACHE_NAME } from './passed-fields.ts'
 import type { Part, Plan, PlanRequest } from './plan.ts'
 import { planAnswer } from './plan.ts'
 import { sendParts } from './send.ts'
-
-/** The name under which this cache speaks in Cache-Status (RFC 9211 §2). */
-const CACHE_NAME = 'segment-shield'
 
 export interface ResponderOptions {
   readonly randomBoundary: () => string

@@ -9,6 +9,7 @@ import type { PathPattern } from '../http/pattern.ts'
 import type { RequestTarget } from '../http/target.ts'
 import { MAX_KEY_BYTES } from '../http/target.ts'
 import type { Origin } from '../origin/origin.ts'
+import type { Passthrough } from './passthrough.ts'
 
 export interface Route {
   /** The pattern as it was written, for logs. */
@@ -33,6 +34,13 @@ export interface HttpRules {
   readonly honoursRequest: boolean
 }
 
+/** A route whose requests go to one server as they are. */
+export interface PassthroughRoute extends Pick<Route, 'match' | 'pattern' | 'responseHeaders'> {
+  readonly passthrough: Passthrough
+}
+
+export type AnyRoute = Route | PassthroughRoute
+
 /** What a request is about. */
 export interface RequestedObject {
   readonly key: CacheKey
@@ -42,7 +50,7 @@ export interface RequestedObject {
 
 type Target = Extract<RequestTarget, { kind: 'ok' }>
 
-export function findRoute(routes: readonly Route[], path: string): Route | undefined {
+export function findRoute<Found extends AnyRoute>(routes: readonly Found[], path: string): Found | undefined {
   for (const route of routes) {
     if (route.pattern.test(path)) return route
   }

@@ -127,7 +127,7 @@ class Sender {
 }
 
 /** HTTP/1.0 knows no chunks: without a length only a reset tells the client that the end is not the end. */
-function cutOff(res: ServerResponse): void {
+export function cutOff(res: ServerResponse): void {
   if (res.req.httpVersionMinor === 0) res.socket?.resetAndDestroy()
   res.destroy()
 }

@@ -6,11 +6,12 @@
 
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Clock } from '../clock.ts'
 import { cannotListen } from '../errors.ts'
 import type { Handler } from './handler.ts'
+import type { PassedTraffic } from './passed-traffic.ts'
 
 export interface Listen {
   /** Host name or address; IPv6 without brackets. */
@@ -31,6 +32,8 @@ export interface ServerOptions {
   /** A listener that works had an error; it goes on listening. */
   readonly onFault: (error: unknown) => void
   readonly timeouts?: ServerTimeouts
+  /** Absent: nothing is passed through. */
+  readonly passed?: PassedTraffic
 }
 
 export interface RunningServer {
@@ -45,7 +48,7 @@ export interface ServerTimeouts {
   readonly keepAliveMs: number
   /** From the first byte of a request to the end of its fields. */
   readonly headersMs: number
-  /** From the first byte of a request to its end; requests here have no body worth waiting for. */
+  /** From the first byte of a request to its end, where nobody receives its content. */
   readonly requestMs: number
   /** How late the two limits above may act; Node looks every 30 s by itself. */
   readonly checkingMs: number
@@ -63,12 +66,12 @@ const MAX_HEADER_BYTES = 16 * 1024
 export async function startServer(
   listens: readonly Listen[],
   handler: Handler,
-  { clock, onFault, timeouts = DEFAULT_TIMEOUTS }: ServerOptions,
+  { clock, onFault, timeouts = DEFAULT_TIMEOUTS, passed = NOTHING_PASSED }: ServerOptions,
 ): Promise<RunningServer> {
   const servers: DrainableServer[] = []
   try {
     for (const listen of listens) {
-      const server = new DrainableServer(listen, handler, timeouts)
+      const server = new DrainableServer(listen, handler, timeouts, passed)
       await startListening(server.http, listen)
       // Accepting can fail later too (no file descriptors left); what is connected goes on.
       server.http.on('error', onFault)
@@ -91,9 +94,13 @@ class DrainableServer {
   readonly http: Server
   readonly #answers = new Set<ServerResponse>()
   readonly #answersOn = new WeakMap<Duplex, number>()
+  /** Connections that speak another protocol by now. */
+  readonly #upgraded = new Set<Duplex>()
+  readonly #passed: PassedTraffic
   #isDraining = false
 
-  constructor({ highWaterMarkBytes }: Listen, handler: Handler, timeouts: ServerTimeouts) {
+  constructor({ highWaterMarkBytes }: Listen, handler: Handler, timeouts: ServerTimeouts, passed: PassedTraffic) {
+    this.#passed = passed
     this.http = createServer(
       {
         highWaterMark: highWaterMarkBytes,
@@ -105,16 +112,19 @@ class DrainableServer {
         noDelay: true,
         // The handler asks for it, with an answer of its own.
         requireHostHeader: false,
+        // The 101 must not get into an answer that is under way on the same connection.
+        shouldUpgradeCallback: (req) => this.#mayWriteTo(req.socket) && passed.acceptsUpgrade(req),
       },
       (req, res) => this.#onRequest(req, res, handler),
     )
     this.http.on('checkContinue', (req, res) => {
       // Node would put the 100 between the head and the body of an answer that is under way on the same connection.
-      if (this.#mayWriteTo(req.socket)) res.writeContinue()
+      if (this.#mayWriteTo(req.socket) && !passed.leavesContinue(req)) res.writeContinue()
       this.#onRequest(req, res, handler)
     })
     this.http.on('clientError', (error: NodeJS.ErrnoException, socket) => this.#onClientError(error, socket))
     this.http.on('connect', (_req, socket) => this.#onConnect(socket))
+    this.http.on('upgrade', (req, socket, head) => this.#onUpgrade(req, socket as Socket, head))
   }
 
   /** Resolves when no connection is left. */
@@ -124,7 +134,10 @@ class DrainableServer {
     const lastOn = new Map([...this.#answers].map((res) => [res.req.socket, res]))
     for (const res of lastOn.values()) res.shouldKeepAlive = false
     return new Promise((resolve) => {
-      const grace = clock.after(graceMs, () => this.http.closeAllConnections())
+      const grace = clock.after(graceMs, () => {
+        this.http.closeAllConnections()
+        for (const socket of this.#upgraded) socket.destroy()
+      })
       this.http.close(() => {
         grace.cancel()
         resolve()
@@ -155,6 +168,7 @@ class DrainableServer {
   #onClientError(error: NodeJS.ErrnoException, socket: Duplex): void {
     // What follows a request that announced itself as the last one is not looked at; its answer goes on.
     if (error.code === 'HPE_CLOSED_CONNECTION') return
+    if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT' && this.#passed.isReceiving(socket)) return
     if (error.code !== 'ECONNRESET' && this.#mayWriteTo(socket)) socket.end(refusal(error))
     else socket.destroy()
   }
@@ -166,10 +180,30 @@ class DrainableServer {
     else socket.destroy()
   }
 
+  #onUpgrade(req: IncomingMessage, socket: Socket, head: Buffer): void {
+    // Node has let go of this socket, too.
+    socket.on('error', () => socket.destroy())
+    // A Node that does not ask which requests may change protocols brings them all here.
+    if (!this.#mayWriteTo(socket) || !this.#passed.acceptsUpgrade(req)) {
+      socket.destroy()
+      return
+    }
+    this.#upgraded.add(socket)
+    socket.once('close', () => this.#upgraded.delete(socket))
+    this.#passed.upgrade(req, socket, head)
+  }
+
   /** In the middle of an answer any byte of ours would be taken for a part of it. */
   #mayWriteTo(socket: Duplex): boolean {
     return socket.writable && (this.#answersOn.get(socket) ?? 0) === 0
   }
+}
+
+const NOTHING_PASSED: PassedTraffic = {
+  acceptsUpgrade: () => false,
+  upgrade: (_req, socket) => socket.destroy(),
+  leavesContinue: () => false,
+  isReceiving: () => false,
 }
 
 /** What a request that could not even be parsed is told (RFC 9110 §15.5.1, §15.5.9; RFC 6585 §5). */

@@ -230,6 +230,13 @@ describe('requests a second', () => {
   })
 })
 
+test('a route that passes through has an address and its fields, and nothing about objects', () => {
+  const route = { match: '/api/**', passthrough: 'http://EXAMPLE.com:80/' }
+  expect(load(goodWith('routes[0]', route)).routes).toEqual([
+    { match: '/api/**', passthrough: 'http://example.com', responseHeaders: {} },
+  ])
+})
+
 describe('hedging', () => {
   test.each([
     [{ after: '1s' }, { after: 1000, maxShare: 0.05 }],

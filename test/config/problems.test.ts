@@ -258,7 +258,6 @@ const WRONG: readonly (readonly [path: string, value: unknown, problem: string])
   ],
   ['routes[0].cors', { origins: ['*'] }, 'routes[0].cors: not supported yet'],
   ['routes[0].access', {}, 'routes[0].access: not supported yet'],
-  ['routes[1]', { match: '/api/**', passthrough: 'http://127.0.0.1:3000' }, 'routes[1].passthrough: not supported yet'],
 ]
 
 test('the good configuration has no problems', () => {
@@ -267,6 +266,48 @@ test('the good configuration has no problems', () => {
 
 test.each(WRONG)('%s: %j is one problem with a path', (path, value, problem) => {
   expect(problemsOf(goodWith(path, value))).toEqual([problem])
+})
+
+describe('a route that passes through', () => {
+  const problemsWith = (options: object) => problemsOf(goodWith('routes[1]', { match: '/api/**', ...options }))
+  const passthrough = 'http://127.0.0.1:3000'
+
+  test('needs nothing but the address of its server', () => {
+    expect(problemsWith({ passthrough })).toEqual([])
+    expect(problemsWith({ passthrough: 'https://[::1]', responseHeaders: { X: 'y' } })).toEqual([])
+  })
+
+  test.each([
+    ['origin', 'spaces'],
+    ['ttl', '1s'],
+    ['defaultTtl', '1s'],
+    ['negativeTtl', { 404: '1s', 403: '1s' }],
+    ['query', { include: ['v'] }],
+    ['stripPrefix', ''],
+  ])('has no use for %s, even where it is what it would be anyway', (name, value) => {
+    expect(problemsWith({ passthrough, [name]: value })).toEqual([
+      `routes[1].${name}: has no meaning beside passthrough`,
+    ])
+  })
+
+  test('is told of all of them at once', () => {
+    expect(problemsWith({ passthrough, ttl: '1s', origin: 'spaces' })).toEqual([
+      'routes[1].origin: has no meaning beside passthrough',
+      'routes[1].ttl: has no meaning beside passthrough',
+    ])
+  })
+
+  test.each([
+    [3000, 'expected a string, got 3000'],
+    ['', 'expected an http or https URL, such as http://127.0.0.1:3000, got ""'],
+    ['127.0.0.1:3000', 'expected an http or https URL, such as http://127.0.0.1:3000, got "127.0.0.1:3000"'],
+    ['ws://127.0.0.1', 'expected an http or https URL, such as http://127.0.0.1:3000, got "ws://127.0.0.1"'],
+    ['http://127.0.0.1:3000/base', 'expected a URL without path, query or fragment, got "http://127.0.0.1:3000/base"'],
+    ['http://127.0.0.1?q', 'expected a URL without path, query or fragment, got a string that is not shown'],
+    ['http://me:secret@127.0.0.1', 'credentials do not belong in the URL'],
+  ])('goes to a server, not to %j', (target, problem) => {
+    expect(problemsWith({ passthrough: target })).toEqual([`routes[1].passthrough: ${problem}`])
+  })
 })
 
 describe('unknown keys', () => {

@@ -110,5 +110,5 @@ test('integer keys arrive as the names they are', () => {
     'origin: spaces',
     'origin: spaces, negativeTtl: { 404: 2s }',
   )
-  expect(load(text).routes[0]?.negativeTtl).toEqual({ '404': 2000 })
+  expect(load(text).routes[0]).toMatchObject({ negativeTtl: { '404': 2000 } })
 })

@@ -160,7 +160,9 @@ function configText(options: ShieldOptions, s3: S3Server): string {
       },
     },
     // A failure is to be seen as one, unless a test asks for what may stand in for it.
-    routes: routes.map((route) => ({ origin: 'spaces', staleIfError: '0s', ...route })),
+    routes: routes.map((route) =>
+      'passthrough' in route ? route : { origin: 'spaces', staleIfError: '0s', ...route },
+    ),
   })
 }
 

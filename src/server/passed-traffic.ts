@@ -1,0 +1,80 @@
+/**
+ * Passed traffic: what the listeners have to know about pass-through routes before a request becomes one of the
+ * handler's.
+ *
+ * Only a plain WebSocket handshake on a pass-through route may take a connection out of HTTP. Every other request to
+ * change protocols is answered as if it had not asked (RFC 9110 §7.8).
+ */
+
+import type { IncomingMessage } from 'node:http'
+import { ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import type { Clock } from '../clock.ts'
+import { parseTarget } from '../http/target.ts'
+import type { AccessLog } from './exchange.ts'
+import { beginExchange } from './exchange.ts'
+import { framingFault } from './framing.ts'
+import { hasContent } from './passed-fields.ts'
+import type { AnyRoute, PassthroughRoute } from './router.ts'
+import { findRoute } from './router.ts'
+import type { Uploads } from './uploads.ts'
+
+export interface PassedTrafficOptions {
+  readonly routes: readonly AnyRoute[]
+  readonly clock: Clock
+  readonly accessLog: AccessLog
+  readonly uploads: Uploads
+}
+
+/** Asked by a listener. */
+export interface PassedTraffic {
+  /** Whether this request may change the connection's protocol. */
+  readonly acceptsUpgrade: (req: IncomingMessage) => boolean
+  /** Takes over the connection of a request that may. */
+  readonly upgrade: (req: IncomingMessage, socket: Socket, head: Buffer) => void
+  /** Whether it is for the origin to say that content may come (RFC 9110 §10.1.1). */
+  readonly leavesContinue: (req: IncomingMessage) => boolean
+  /** Whether somebody receives content on this connection and ends it if that takes too long. */
+  readonly isReceiving: (socket: Duplex) => boolean
+}
+
+export function passedTraffic({ routes, clock, accessLog, uploads }: PassedTrafficOptions): PassedTraffic {
+  return {
+    acceptsUpgrade: (req) => isHandshake(req) && framingFault(req) === undefined && locate(req, routes) !== undefined,
+    upgrade: (req, socket, head) => {
+      const located = locate(req, routes)
+      if (located === undefined) {
+        socket.destroy()
+        return
+      }
+      const { route, path } = located
+      const res = new ServerResponse(req)
+      res.shouldKeepAlive = false
+      const exchange = beginExchange(req, res, clock, accessLog)
+      exchange.path = path
+      exchange.route = route.match
+      res.assignSocket(socket)
+      route.passthrough.upgrade({ req, res, exchange, routeHeaders: route.responseHeaders }, socket, head)
+    },
+    leavesContinue: (req) => hasContent(req) && framingFault(req) === undefined && locate(req, routes) !== undefined,
+    isReceiving: (socket) => uploads.has(socket),
+  }
+}
+
+/** RFC 6455 §4.1; one that brings content along is not one. */
+function isHandshake(req: IncomingMessage): boolean {
+  const { method, httpVersionMinor, headers } = req
+  return method === 'GET' && httpVersionMinor > 0 && headers.upgrade?.toLowerCase() === 'websocket' && !hasContent(req)
+}
+
+function locate(req: IncomingMessage, routes: readonly AnyRoute[]) {
+  const target = parseTarget(req.url ?? '')
+  if (target.kind === 'refused') return undefined
+  const route = findRoute(routes, target.path)
+  return route !== undefined && isPassthrough(route) ? { route, path: target.path } : undefined
+}
+
+export function isPassthrough(route: AnyRoute): route is PassthroughRoute {
+  return 'passthrough' in route
+}

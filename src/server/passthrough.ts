@@ -1,0 +1,176 @@
+/**
+ * Passthrough: requests that go to one other server as they are, and WebSockets with them. Nothing is cached.
+ *
+ * The server is the one of the configuration, whatever a request says: its target is a path there, sent as it was
+ * received, and its Host is only a field. Host stays the client's, since an application behind this makes its links and
+ * cookies with it, and compares it with a WebSocket's Origin.
+ *
+ * http-proxy-3 makes the requests. What it would do by itself and must not: parse the path, pass fields of the
+ * connection on, announce chunked content of a DELETE as empty, write the answer (it never ends where the origin dies),
+ * and repeat nothing. So it gets a header that is ready, the path as it was sent, a stream that takes the request over
+ * as it is piped, and the answer is passed on here.
+ */
+
+import type { IncomingMessage } from 'node:http'
+import { Agent as HttpAgent } from 'node:http'
+import { Agent as HttpsAgent } from 'node:https'
+import type { Socket } from 'node:net'
+import { isIP } from 'node:net'
+import { ProxyServer } from 'http-proxy-3'
+import type { Clock } from '../clock.ts'
+import type { ClientError } from '../errors.ts'
+import { OriginError, toClientError } from '../errors.ts'
+import { hasContent, hasForeignCoding, requestFields } from './passed-fields.ts'
+import { PassedRequest } from './passed-request.ts'
+import type { Outgoing } from './respond.ts'
+import { sendError } from './respond.ts'
+import { Tunnel } from './tunnel.ts'
+import type { Uploads } from './uploads.ts'
+
+export interface PassthroughOptions {
+  /** Scheme, host and port; nothing else of it is looked at. */
+  readonly target: URL
+  readonly clock: Clock
+  /** A client that takes no byte for this long while some wait is cut off. */
+  readonly clientStallMs: number
+  readonly uploads: Uploads
+  /** The origin failed; the client has been told, as far as it still could be. */
+  readonly onFailure: (error: OriginError) => void
+  /** A failure that is none of the origin's. */
+  readonly onFault: (error: unknown) => void
+}
+
+/** Requests under way at once, each with a connection to the origin. None waits for another: one more is refused. */
+const MAX_REQUESTS = 1024
+/** WebSockets open at once; a connection from here to one address has some 28,000 ports to choose from. */
+const MAX_TUNNELS = 16_384
+/** Idle connections kept for the next request. */
+const MAX_FREE_SOCKETS = 32
+/** Shorter than the 5 s for which many programs keep an idle connection, Node's own server among them. */
+const FREE_SOCKET_MS = 4000
+
+/** Doing it twice is doing it once (RFC 9110 §9.2.2). */
+const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE'])
+
+const NOT_IMPLEMENTED: ClientError = { status: 501, text: 'This transfer coding is not understood' }
+
+export class Passthrough {
+  readonly #options: PassthroughOptions
+  readonly #proxy: ProxyServer
+  readonly #target: {
+    readonly protocol: string
+    readonly host: string
+    readonly hostname: string
+    readonly port: number
+  }
+  readonly #isSecure: boolean
+  readonly #keptAgent: HttpAgent
+  readonly #freshAgent: HttpAgent
+  readonly #tunnelAgent: HttpAgent
+  #requestCount = 0
+  #tunnelCount = 0
+
+  constructor(options: PassthroughOptions) {
+    const { protocol, host, hostname, port } = options.target
+    this.#options = options
+    this.#isSecure = protocol === 'https:'
+    this.#target = { protocol, host, hostname, port: Number(port || (this.#isSecure ? 443 : 80)) }
+    const Agent = this.#isSecure ? HttpsAgent : HttpAgent
+    // Node would ask for, and check, the certificate of the host that the client has named.
+    const bareHost = hostname.replace(/^\[|\]$/g, '')
+    const tls = { servername: isIP(bareHost) === 0 ? bareHost : '' }
+    this.#keptAgent = new Agent({ keepAlive: true, maxFreeSockets: MAX_FREE_SOCKETS, timeout: FREE_SOCKET_MS, ...tls })
+    this.#freshAgent = new Agent({ keepAlive: false, ...tls })
+    // Each side of a WebSocket may have more to say after the other has ended. Agents hand this on to their sockets.
+    const forTunnels = { keepAlive: false, allowHalfOpen: true, ...tls }
+    this.#tunnelAgent = new Agent(forTunnels)
+    this.#proxy = new ProxyServer()
+    // The last look at the request, after everything the library does to its fields.
+    this.#proxy.before('web', 'stream', (req: IncomingMessage) => {
+      req.headers = requestFields(req) as IncomingMessage['headers']
+    })
+  }
+
+  /** Answers the request in the end, with the origin's answer or an error. */
+  pass(outgoing: Outgoing): void {
+    const { req, res } = outgoing
+    if (hasForeignCoding(req)) {
+      sendError(outgoing, NOT_IMPLEMENTED, ['Connection', 'close'])
+      return
+    }
+    if (this.#requestCount >= MAX_REQUESTS) {
+      this.#refuse(outgoing)
+      return
+    }
+    this.#requestCount += 1
+    res.once('close', () => {
+      this.#requestCount -= 1
+    })
+    // What cannot be sent twice is never sent on a connection that the origin may be closing.
+    if (isRepeatable(req)) this.#attempt(outgoing, this.#keptAgent, () => this.#attempt(outgoing, this.#freshAgent))
+    else this.#attempt(outgoing, this.#freshAgent)
+  }
+
+  /**
+   * Asks the origin for a WebSocket, and joins the two connections where it agrees; any other answer is passed on.
+   *
+   * @param head what the client has sent behind its request
+   */
+  upgrade(outgoing: Outgoing, socket: Socket, head: Buffer): void {
+    if (this.#tunnelCount >= MAX_TUNNELS) {
+      this.#refuse(outgoing)
+      return
+    }
+    this.#tunnelCount += 1
+    outgoing.res.once('close', () => {
+      this.#tunnelCount -= 1
+    })
+    const { clock, clientStallMs, onFailure } = this.#options
+    new Tunnel({
+      outgoing,
+      socket,
+      target: this.#target,
+      agent: this.#tunnelAgent,
+      isSecure: this.#isSecure,
+      clock,
+      clientStallMs,
+      onFailure,
+    }).open(head)
+  }
+
+  /** Lets go of idle connections; those in use go with their requests. */
+  close(): void {
+    for (const agent of [this.#keptAgent, this.#freshAgent, this.#tunnelAgent]) agent.destroy()
+  }
+
+  #attempt(outgoing: Outgoing, agent: HttpAgent, repeat?: () => void): void {
+    const { req, res, exchange } = outgoing
+    const { clock, clientStallMs, uploads, onFailure, onFault } = this.#options
+    const isSecure = this.#isSecure
+    const buffer = new PassedRequest({ outgoing, clock, clientStallMs, uploads, isSecure, repeat, onFailure })
+    try {
+      this.#proxy.web(
+        req,
+        res,
+        { target: this.#target, agent, buffer, toProxy: true, prependPath: false, selfHandleResponse: true },
+        // PassedRequest hears of every failure itself.
+        () => undefined,
+      )
+    } catch (error) {
+      exchange.error = error instanceof Error ? error : new Error(String(error))
+      onFault(error)
+      sendError(outgoing, toClientError(error))
+    }
+  }
+
+  #refuse(outgoing: Outgoing): void {
+    const error = new OriginError('overloaded', 'too many requests are passed through at once')
+    outgoing.exchange.error = error
+    sendError(outgoing, toClientError(error))
+    this.#options.onFailure(error)
+  }
+}
+
+function isRepeatable(req: IncomingMessage): boolean {
+  return IDEMPOTENT.has(req.method ?? '') && !hasContent(req)
+}
