@@ -229,7 +229,7 @@ export class Fill {
     const { key, origin, objectKey, store, contentTypeFor, slices, priority } = this.#options
     const known = store.peek(key)?.body
     const isKnown = known instanceof SlicedBody && known.isVersion(etag, total)
-    const body = isKnown ? known : new SlicedBody({ key, origin, objectKey, etag, length: total }, slices)
+    const body = isKnown ? known : new SlicedBody({ key, origin, objectKey, etag, length: total }, slices, start)
     const { headers, responseTimeMs } = received
     const contentType = contentTypeFor(objectKey, headers['content-type'])
     const response = makeStoredResponse({ status: 200, headers, contentType, body, responseTimeMs, freshness })
