@@ -309,7 +309,7 @@ export class Cache {
   #opening({ range, isProbe }: CacheRequest, stored: StoredResponse | undefined): OriginRange | undefined {
     const { sliceBytes } = this.#slices
     if (stored?.status === 200 && stored.body.kind !== 'sliced') return undefined
-    return isProbe === true ? firstSlice(sliceBytes) : openingRange(range, sliceBytes)
+    return isProbe === true ? firstSlice(sliceBytes) : openingRange(range, sliceBytes, stored?.status === 200)
   }
 
   #run(fill: Fill): void {

@@ -261,7 +261,7 @@ export class Fill {
     const key = this.#shelf.keyFor(variant)
     const known = store.peek(key)?.body
     const isKnown = known instanceof SlicedBody && known.isVersion(etag, total) && !this.#shelf.isDisowned
-    const body = isKnown ? known : new SlicedBody({ key, origin, objectKey, etag, length: total }, slices)
+    const body = isKnown ? known : new SlicedBody({ key, origin, objectKey, etag, length: total }, slices, start)
     const contentType = this.#contentType(received)
     const response = answer(received, { contentType, body, variant, decision: { kind: 'store', freshness } })
     const isStored = this.#shelf.keepIfRoom(response, 0)

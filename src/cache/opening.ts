@@ -1,7 +1,8 @@
 /**
  * Opening: what to ask an origin for when nothing is known of an object but that somebody wants some of it. Pure.
  *
- * Invariant: what is asked for begins where a slice begins and ends where one ends, or at the object's end.
+ * Invariant: what is asked for ends where a slice ends, or at the object's end, and begins where a slice begins, or at
+ * one of three more places in it: who enters an object in the middle does not wait for most of a slice before it.
  */
 
 import { OriginError } from '../errors.ts'
@@ -16,6 +17,9 @@ const UNKNOWN_LENGTH = Number.MAX_SAFE_INTEGER
 /** No object is this long, so a range that begins beyond it counts from the end, or is nowhere. */
 const BEYOND_ANY_OBJECT = 2 ** 50
 
+/** A slice that is entered in its second, third or last part is not asked for from its beginning. */
+const PARTS_OF_A_SLICE = 4
+
 /** Enough to learn everything about an object, and to begin with. */
 export function firstSlice(sliceBytes: number): OriginRange {
   return { first: 0, last: sliceBytes - 1 }
@@ -24,8 +28,10 @@ export function firstSlice(sliceBytes: number): OriginRange {
 /**
  * The slices that a Range field needs; of several ranges, those of the first. Where the length decides which bytes are
  * meant, the first slice, which tells the length. Undefined: all of it.
+ *
+ * @param isKnown slices of the object lie where they lie by now: none is begun in the middle
  */
-export function openingRange(range: string | undefined, sliceBytes: number): OriginRange | undefined {
+export function openingRange(range: string | undefined, sliceBytes: number, isKnown: boolean): OriginRange | undefined {
   const selection = selectRanges(range, UNKNOWN_LENGTH)
   switch (selection.kind) {
     case 'whole':
@@ -35,13 +41,20 @@ export function openingRange(range: string | undefined, sliceBytes: number): Ori
     case 'ranges': {
       const [{ start, end } = { start: 0, end: UNKNOWN_LENGTH }] = selection.ranges
       if (start >= BEYOND_ANY_OBJECT) return firstSlice(sliceBytes)
-      const first = start - (start % sliceBytes)
+      const first = isKnown ? start - (start % sliceBytes) : entryAt(start, sliceBytes)
       if (end < BEYOND_ANY_OBJECT) return { first, last: Math.ceil(end / sliceBytes) * sliceBytes - 1 }
       return first === 0 ? undefined : { first }
     }
     default:
       return selection satisfies never
   }
+}
+
+/** Never inside the first slice: an object that is no longer than one is best had whole. */
+function entryAt(start: number, sliceBytes: number): number {
+  const inSlice = start % sliceBytes
+  if (inSlice === start) return 0
+  return start - (inSlice % Math.ceil(sliceBytes / PARTS_OF_A_SLICE))
 }
 
 type Headers = Readonly<Record<string, string>>

@@ -37,9 +37,9 @@ export interface RunReader {
 
 /** The body whose slices a run brings, as far as a run knows it. */
 export interface RunBody {
-  readonly length: number
-  readonly sliceBytes: number
   sliceLength(index: number): number
+  /** Position of its first byte; the object's length for what would come after the last one. */
+  sliceStart(index: number): number
   isPresent(index: number): boolean
   reserve(index: number, need: Need): Reservation | undefined
   /** The slice can be read from now on. */
@@ -90,8 +90,7 @@ export class SliceRun {
     this.#body = body
     this.next = first
     this.end = end
-    const { sliceBytes, length } = body
-    this.#source = body.part(first * sliceBytes, Math.min(end * sliceBytes, length), priority, source)
+    this.#source = body.part(body.sliceStart(first), body.sliceStart(end), priority, source)
   }
 
   start(): void {

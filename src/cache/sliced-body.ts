@@ -11,8 +11,9 @@
  * `missing → arriving → ahead → kept`, or `arriving → kept` where a reader is there already; back to `missing` by
  * eviction, and from `arriving` when its run ends before the slice is complete.
  *
- * Invariant: all bytes that come out of it belong to the version that `etag` names. A slice's key holds the tag and
- * the length, so slices of two versions never meet; and every request after the first carries If-Match.
+ * Invariant: all bytes that come out of it belong to the version that `etag` names. A slice's key holds the tag, the
+ * length and the slice's place, so slices of two versions or two grids never meet; and every request after the first
+ * carries If-Match.
  */
 
 import type { OriginError } from '../errors.ts'
@@ -20,6 +21,8 @@ import type { Origin, OriginBody, OriginPriority } from '../origin/origin.ts'
 import type { Body, BodyReader } from './body.ts'
 import type { CacheKey } from './key.ts'
 import { ObjectChanged, ResumingBody } from './resume.ts'
+import type { SliceGrid } from './slice-grid.ts'
+import { sliceAt, sliceGrid, sliceStart } from './slice-grid.ts'
 import type { ArrivingSlice, RunBody } from './slice-run.ts'
 import { READ_AHEAD_SLICES, SliceRun } from './slice-run.ts'
 import type { FoundSlice, ReaderBody } from './sliced-reader.ts'
@@ -62,6 +65,7 @@ export class SlicedBody implements Body, ReaderBody, RunBody {
   readonly bytes = undefined
   readonly object: SlicedObject
   readonly #options: SlicedBodyOptions
+  readonly #grid: SliceGrid
   readonly #arriving = new Map<number, ArrivingSlice>()
   readonly #runs = new Set<SliceRun>()
   /** Slices that are, or were, in the Store; the one read last at the end. */
@@ -69,18 +73,16 @@ export class SlicedBody implements Body, ReaderBody, RunBody {
   readonly #mostKept: number
   #isRetired = false
 
-  constructor(object: SlicedObject, options: SlicedBodyOptions) {
+  /** @param entered where the bytes it begins with begin: a slice begins there too */
+  constructor(object: SlicedObject, options: SlicedBodyOptions, entered: number) {
     this.object = object
     this.#options = options
+    this.#grid = sliceGrid(options.sliceBytes, object.length, entered)
     this.#mostKept = Math.max(1, Math.floor((options.store.maxBytes * SHARE_OF_ONE_OBJECT) / this.#costOf(0)))
   }
 
   get length(): number {
     return this.object.length
-  }
-
-  get sliceBytes(): number {
-    return this.#options.sliceBytes
   }
 
   isVersion(etag: string, length: number): boolean {
@@ -116,10 +118,11 @@ export class SlicedBody implements Body, ReaderBody, RunBody {
     this.#kept.clear()
   }
 
-  /** The bytes of an answer that has begun become the first run. They have to begin where a slice does. */
+  /** The bytes of an answer that has begun become the first run. They have to begin and end where slices do. */
   begin(source: OriginBody, startByte: number, endByte: number, priority: OriginPriority): void {
-    const [first, end] = [this.indexOf(startByte), Math.ceil(endByte / this.sliceBytes)]
-    if (this.isPresent(first) || this.runThatBrings(first) !== undefined) source.destroy()
+    const [first, end] = [this.indexOf(startByte), this.indexOf(endByte - 1) + 1]
+    const isOnGrid = this.sliceStart(first) === startByte && this.sliceStart(end) === endByte
+    if (!isOnGrid || this.isPresent(first) || this.runThatBrings(first) !== undefined) source.destroy()
     else this.#run(first, end, priority, source)
   }
 
@@ -168,11 +171,15 @@ export class SlicedBody implements Body, ReaderBody, RunBody {
   }
 
   indexOf(position: number): number {
-    return Math.floor(position / this.sliceBytes)
+    return sliceAt(this.#grid, position)
   }
 
   sliceLength(index: number): number {
-    return Math.min(this.sliceBytes, this.length - index * this.sliceBytes)
+    return this.sliceStart(index + 1) - this.sliceStart(index)
+  }
+
+  sliceStart(index: number): number {
+    return sliceStart(this.#grid, index)
   }
 
   reserve(index: number, need: Need): Reservation | undefined {
@@ -242,6 +249,6 @@ export class SlicedBody implements Body, ReaderBody, RunBody {
   /** No key of a whole answer has a NUL in it. */
   #sliceKey(index: number): CacheKey {
     const { key, etag, length } = this.object
-    return `${key}\0${etag}\0${length}\0${index}`
+    return `${key}\0${etag}\0${length}\0${this.sliceStart(index)}-${this.sliceStart(index + 1)}`
   }
 }

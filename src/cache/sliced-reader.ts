@@ -24,8 +24,9 @@ import { StreamedBody } from './streamed-body.ts'
 
 /** The body a reader goes through, as far as a reader knows it. */
 export interface ReaderBody {
-  readonly sliceBytes: number
   indexOf(position: number): number
+  /** Position of its first byte. */
+  sliceStart(index: number): number
   isPresent(index: number): boolean
   /** The slice as far as it is there, to be read now, and the run that is bringing it, if one is. */
   slice(index: number): FoundSlice | undefined
@@ -147,7 +148,7 @@ export class SlicedReader implements BodyReader, RunReader {
 
   #enter(index: number, slice: BufferedBody, run: SliceRun | undefined): void {
     this.#hold(slice)
-    const sliceStart = index * this.#body.sliceBytes
+    const sliceStart = this.#body.sliceStart(index)
     const end = Math.min(this.#end - sliceStart, slice.length)
     this.#state = { kind: 'in slice', reader: slice.open(this.#position - sliceStart, end, () => this.wake()) }
     if (run !== undefined) this.#join(run)

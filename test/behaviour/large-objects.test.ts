@@ -31,6 +31,23 @@ test('a seek costs the slices it needs, and the same seek again costs nothing', 
   expect(asked(shield)).toEqual([[`bytes=${12 * SLICE}-${15 * SLICE - 1}`, undefined]])
 })
 
+test('a seek to the end of a slice costs little more than was asked for, and going back a little just the rest', async () => {
+  const shield = await startFilm()
+  const place = 12 * SLICE + 15_000
+  for (const _ of ['cold', 'warm']) {
+    const answer = await ask(shield, `bytes=${place}-229999`)
+    expect([answer.status, answer.headers['content-range']]).toEqual([206, `bytes ${place}-229999/${LENGTH}`])
+    expect(answer.body.equals(BYTES.subarray(place, 230_000))).toBe(true)
+  }
+  const back = await ask(shield, `bytes=${12 * SLICE}-229999`)
+  expect(back.body.equals(BYTES.subarray(12 * SLICE, 230_000))).toBe(true)
+  const entered = 12 * SLICE + 12 * 1024
+  expect(asked(shield)).toEqual([
+    [`bytes=${entered}-${15 * SLICE - 1}`, undefined],
+    [`bytes=${12 * SLICE}-${entered - 1}`, '"v1"'],
+  ])
+})
+
 test('a probe of two bytes, the end of the file and an open range cost little more than themselves', async () => {
   const shield = await startFilm()
   const probe = await ask(shield, 'bytes=0-1')
