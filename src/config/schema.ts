@@ -121,7 +121,7 @@ export const configSchema = section({ listen, admin, trustedProxies, cache, log,
     const known = isMapping(written.origins) ? Object.keys(written.origins) : undefined
     if (known === undefined || known.length === 0 || !Array.isArray(written.routes)) return
     for (const [index, route] of (written.routes as readonly unknown[]).entries()) {
-      const names: unknown = isMapping(route) && 'origin' in route ? route.origin : undefined
+      const names: unknown = isMapping(route) ? route['origin'] : undefined
       if (!Array.isArray(names)) continue
       const unknown = names.find((name) => !known.includes(name))
       if (unknown === undefined) continue

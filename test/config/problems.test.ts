@@ -87,7 +87,11 @@ const WRONG: readonly (readonly [path: string, value: unknown, problem: string])
   ['origins.other', {}, 'origins.other.type: expected s3 or http, got nothing'],
   ['origins.other', { type: 'gcs' }, 'origins.other.type: expected s3 or http, got "gcs"'],
   ['origins.other', { type: 'http' }, 'origins.other.url: expected a string, got nothing'],
-  ['origins.other', { type: 'http', url: 'ftp://x' }, `origins.other.url: ${NO_URL}, got "ftp://x"`],
+  [
+    'origins.other',
+    { type: 'http', url: 'ftp://x' },
+    `origins.other.url: expected an http or https URL, such as http://127.0.0.1:9000, got "ftp://x"`,
+  ],
   ['origins.other', { type: 'http', url: 'http://x/base' }, `origins.other.url: ${BARE_URL}, got "http://x/base"`],
   ['origins.other', { ...HTTP, bucket: 'b' }, 'origins.other.bucket: unknown key'],
   ['origins.other', { ...HTTP, retry: { mode: 'standard' } }, 'origins.other.retry.mode: unknown key'],

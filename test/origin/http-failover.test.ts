@@ -45,7 +45,7 @@ describe('failover', () => {
     [(exchange) => exchange.cut(), failing(500), '500 error 500'],
     [failing(404), failing(500), '404 error 404'],
     [failing(500), failing(404), '404 error 404'],
-    [failing(404), failing(404, 'the other'), '404 the other'],
+    [failing(404), failing(404, 'the other'), '404 error 404'],
     [failing(404), failing(200, 'good'), '200 good'],
   ])('where both fail, the better answer of the two keeps its body (%#)', async (first, second, outcome) => {
     const { a, b, fetch, expectBothWell } = await two({ onNotFound: true })
