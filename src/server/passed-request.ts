@@ -245,8 +245,16 @@ export class PassedRequest extends Stream {
       req.resume()
       return
     }
-    const linger = clock.after(LINGER_MS, () => req.socket.destroy())
-    req.once('close', () => linger.cancel())
+    const { socket } = req
+    const linger = clock.after(LINGER_MS, () => socket.destroy())
+    const stop = () => {
+      linger.cancel()
+      req.off('close', stop)
+      socket.off('close', stop)
+    }
+    // A request that has been answered does not hear of the end of its connection.
+    req.once('close', stop)
+    socket.once('close', stop)
     req.resume()
   }
 }

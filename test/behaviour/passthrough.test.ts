@@ -295,7 +295,7 @@ test('nothing is cached, and routes that cache are as they were', async () => {
   expect(s3.requests.length).toBe(1)
 })
 
-test('connections to the server are used again, and not beyond their idle time or the end', async () => {
+test('connections to the server are used again, and let go at the end', async () => {
   const origin = await startAnswering(OK)
   const { port, close } = await startShield(passingTo(origin.url))
 
