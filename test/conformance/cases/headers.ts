@@ -1,0 +1,349 @@
+/** Fields on their way through: which stay, which go, which are added (RFC 9110 §5, §7.6). */
+import { type Case, type Fields, FRESH, type Match, whenReused } from '../case.ts'
+
+const CONNECTION = 'RFC 9110 §7.6.1'
+const STORED = 'RFC 9111 §3.1'
+const VIA = 'RFC 9110 §7.6.3'
+
+type Matches = Readonly<Record<string, Match>>
+
+const toOrigin = (
+  id: string,
+  kind: Case['kind'],
+  section: string,
+  what: string,
+  fields: Fields,
+  seen: Matches,
+): Case => ({
+  id: `request-${id}`,
+  kind,
+  section,
+  what,
+  requests: [{ fields, expect: { origin: { fields: seen } } }],
+})
+
+const toClient = (
+  id: string,
+  kind: Case['kind'],
+  section: string,
+  what: string,
+  fields: Fields,
+  seen: Matches,
+): Case => ({
+  id: `answer-${id}`,
+  kind,
+  section,
+  what,
+  requests: [
+    {
+      answer: { fields: { 'Cache-Control': 'no-store', ...fields } },
+      expect: { status: 200, bodyOf: 0, fields: seen },
+    },
+  ],
+})
+
+const fromStore = (id: string, section: string, what: string, fields: Fields, seen: Matches): Case =>
+  whenReused({
+    id: `stored-${id}`,
+    kind: 'required',
+    section,
+    what,
+    answer: { fields: { ...FRESH, ...fields } },
+    expect: { bodyOf: 0, fields: seen },
+  })
+
+/** Fields of a connection: name, a value it may have. Transfer-Encoding and Upgrade would change how the rest is read. */
+const OF_CONNECTION: readonly (readonly [string, string])[] = [
+  ['Keep-Alive', 'timeout=5'],
+  ['Proxy-Connection', 'keep-alive'],
+]
+
+export const headers: readonly Case[] = [
+  toOrigin(
+    'end-to-end',
+    'required',
+    'RFC 9110 §5.1',
+    'a proxy passes on fields it does not know',
+    { 'X-Kept': 'yes' },
+    { 'X-Kept': 'yes' },
+  ),
+  toOrigin(
+    'several-lines',
+    'required',
+    'RFC 9110 §5.3',
+    'the order of lines of one field is kept',
+    { 'X-Kept': ['1', '2', '3'] },
+    { 'X-Kept': /^1, ?2, ?3$/ },
+  ),
+  toOrigin(
+    'connection-listed',
+    'required',
+    CONNECTION,
+    'a field that Connection names goes no further',
+    { Connection: 'close, X-Hop', 'X-Hop': '1', 'X-Kept': 'yes' },
+    { 'X-Hop': false, 'X-Kept': 'yes' },
+  ),
+  toOrigin(
+    'connection-listed-case',
+    'required',
+    CONNECTION,
+    'Connection names fields without case',
+    { Connection: 'close, x-HOP', 'X-Hop': '1' },
+    { 'X-Hop': false },
+  ),
+  toOrigin(
+    'connection-listed-lines',
+    'required',
+    CONNECTION,
+    'Connection may have several lines',
+    { Connection: ['close', 'X-Hop'], 'X-Hop': '1' },
+    { 'X-Hop': false },
+  ),
+  toOrigin(
+    'connection-itself',
+    'required',
+    CONNECTION,
+    'what the client says about its connection is not passed on',
+    { Connection: 'close, x-word' },
+    { Connection: /^(?!.*x-word)/ },
+  ),
+  ...OF_CONNECTION.map(([name, value]) =>
+    toOrigin(
+      name.toLowerCase(),
+      'required',
+      CONNECTION,
+      `${name} goes no further`,
+      { [name]: value },
+      { [name]: false },
+    ),
+  ),
+  toOrigin(
+    'te',
+    'required',
+    'RFC 9110 §10.1.4',
+    'TE is about this connection',
+    { Connection: 'close, TE', TE: 'trailers;q=0.5' },
+    { TE: /^(?!.*q=0\.5)/ },
+  ),
+  toOrigin(
+    'upgrade',
+    'required',
+    'RFC 9110 §7.8',
+    'Upgrade is about this connection',
+    { Connection: 'close, Upgrade', Upgrade: 'x-protocol' },
+    { Upgrade: false },
+  ),
+  toOrigin('via', 'required', VIA, 'a gateway says in Via that it was there', {}, { Via: /^1\.1 \S+/ }),
+  toOrigin(
+    'via-kept',
+    'required',
+    VIA,
+    'a gateway adds itself behind those that were there before',
+    { Via: '1.0 first' },
+    { Via: /^1\.0 first, ?1\.1 \S+/ },
+  ),
+  toOrigin('via-version', 'optimal', VIA, 'Via has the version of the message received', {}, { Via: /^1\.1 / }),
+  toOrigin(
+    'authorization',
+    'required',
+    'RFC 9110 §11.6.2',
+    'a proxy does not touch Authorization',
+    { Authorization: 'Basic  YTph==, odd="x"' },
+    { Authorization: 'Basic  YTph==, odd="x"' },
+  ),
+  toOrigin(
+    'cookie',
+    'required',
+    'RFC 9110 §5.1',
+    'Cookie goes to the origin',
+    { Cookie: 'a=1; b=2' },
+    { Cookie: 'a=1; b=2' },
+  ),
+  toOrigin(
+    'accept',
+    'optimal',
+    'RFC 9110 §14.2',
+    'fields that belong to the origin reach it',
+    { Accept: 'text/plain;q=0.5, */*' },
+    { Accept: 'text/plain;q=0.5, */*' },
+  ),
+  toOrigin(
+    'bytes-beyond-ascii',
+    'optimal',
+    'RFC 9110 §5.5',
+    'bytes beyond ASCII in a value are opaque',
+    { 'X-Kept': 'caf\u00e9' },
+    { 'X-Kept': 'caf\u00e9' },
+  ),
+
+  toClient(
+    'end-to-end',
+    'required',
+    'RFC 9110 §5.1',
+    'fields that are not known reach the client',
+    { 'X-Kept': 'yes' },
+    { 'X-Kept': 'yes' },
+  ),
+  toClient(
+    'several-lines',
+    'required',
+    'RFC 9110 §5.3',
+    'the order of lines of one field is kept',
+    { 'X-Kept': ['1', '2', '3'] },
+    { 'X-Kept': /^1, ?2, ?3$/ },
+  ),
+  toClient(
+    'connection-listed',
+    'required',
+    CONNECTION,
+    'a field that Connection names does not reach the client',
+    { Connection: 'X-Hop', 'X-Hop': '1', 'X-Kept': 'yes' },
+    { 'X-Hop': false, 'X-Kept': 'yes' },
+  ),
+  toClient(
+    'connection-listed-case',
+    'required',
+    CONNECTION,
+    'Connection names fields without case',
+    { Connection: 'x-HOP', 'X-Hop': '1' },
+    { 'X-Hop': false },
+  ),
+  ...OF_CONNECTION.map(([name, value]) =>
+    toClient(
+      name.toLowerCase(),
+      'required',
+      CONNECTION,
+      `the origin's ${name} does not reach the client`,
+      { [name]: value },
+      { [name]: new RegExp(`^(?!${value}$)`) },
+    ),
+  ),
+  toClient('via', 'optimal', VIA, 'a gateway may say in answers that it was there', {}, { Via: /1\.1 \S+/ }),
+  toClient(
+    'via-kept',
+    'required',
+    VIA,
+    'what Via says of those before is kept',
+    { Via: '1.0 first' },
+    { Via: /^1\.0 first/ },
+  ),
+  toClient(
+    'www-authenticate',
+    'required',
+    'RFC 9110 §11.6.1',
+    'a proxy does not touch WWW-Authenticate',
+    { 'WWW-Authenticate': 'Basic realm="a, b",  Digest x="y"' },
+    { 'WWW-Authenticate': 'Basic realm="a, b",  Digest x="y"' },
+  ),
+  toClient(
+    'set-cookie-lines',
+    'required',
+    'RFC 9110 §5.3',
+    'several Set-Cookie are never joined',
+    { 'Set-Cookie': ['a=1; Expires=Thu, 01 Jan 2099 00:00:00 GMT', 'b=2'] },
+    { 'Set-Cookie': ['a=1; Expires=Thu, 01 Jan 2099 00:00:00 GMT', 'b=2'] },
+  ),
+  toClient(
+    'content-encoding',
+    'required',
+    'RFC 9110 §8.4',
+    'what the origin has encoded says so',
+    { 'Content-Encoding': 'x-odd' },
+    { 'Content-Encoding': 'x-odd' },
+  ),
+  toClient(
+    'content-type',
+    'required',
+    'RFC 9110 §8.3',
+    "Content-Type is the origin's",
+    { 'Content-Type': 'text/plain;charset="x"' },
+    { 'Content-Type': 'text/plain;charset="x"' },
+  ),
+  toClient(
+    'bytes-beyond-ascii',
+    'optimal',
+    'RFC 9110 §5.5',
+    'bytes beyond ASCII in a value are opaque',
+    { 'X-Kept': 'caf\u00e9' },
+    { 'X-Kept': 'caf\u00e9' },
+  ),
+  toClient(
+    'empty-field',
+    'optimal',
+    'RFC 9110 §5.5',
+    'an empty field is a field',
+    { 'X-Empty': '' },
+    { 'X-Empty': '' },
+  ),
+
+  fromStore(
+    'unknown-fields',
+    STORED,
+    'all fields are stored, also those that are not known',
+    { 'X-Kept': 'yes', 'X-More': 'a, b' },
+    { 'X-Kept': 'yes', 'X-More': 'a, b' },
+  ),
+  fromStore(
+    'several-lines',
+    STORED,
+    'several lines of a field are stored',
+    { 'X-Kept': ['1', '2'] },
+    { 'X-Kept': /^1, ?2$/ },
+  ),
+  fromStore(
+    'connection-listed',
+    STORED,
+    'a field that Connection names is not stored',
+    { Connection: 'X-Hop', 'X-Hop': '1' },
+    { 'X-Hop': false },
+  ),
+  fromStore(
+    'proxy-authenticate',
+    STORED,
+    'Proxy-Authenticate is not stored',
+    { 'Proxy-Authenticate': 'Basic realm="x"' },
+    { 'Proxy-Authenticate': false },
+  ),
+  fromStore(
+    'proxy-authentication-info',
+    STORED,
+    'Proxy-Authentication-Info is not stored',
+    { 'Proxy-Authentication-Info': 'x="y"' },
+    { 'Proxy-Authentication-Info': false },
+  ),
+  fromStore(
+    'proxy-authorization',
+    STORED,
+    'Proxy-Authorization is not stored',
+    { 'Proxy-Authorization': 'x' },
+    { 'Proxy-Authorization': false },
+  ),
+  fromStore(
+    'keep-alive',
+    STORED,
+    'Keep-Alive is not stored',
+    { Connection: 'keep-alive', 'Keep-Alive': 'timeout=99' },
+    { 'Keep-Alive': /^(?!timeout=99$)/ },
+  ),
+  fromStore(
+    'content-fields',
+    STORED,
+    'fields about the content are stored',
+    { 'Content-Type': 'text/odd', 'Content-Language': 'de', 'Content-Disposition': 'inline' },
+    { 'Content-Type': 'text/odd', 'Content-Language': 'de', 'Content-Disposition': 'inline' },
+  ),
+  fromStore(
+    'validators',
+    STORED,
+    'validators are stored',
+    { ETag: 'W/"a"', 'Last-Modified': '{t0-1000}' },
+    { ETag: 'W/"a"', 'Last-Modified': '{t0-1000}' },
+  ),
+  fromStore(
+    'link',
+    STORED,
+    'Link is stored',
+    { Link: ['</a>; rel=preload', '</b>; rel=preload'] },
+    { Link: /^<\/a>; rel=preload, ?<\/b>; rel=preload$/ },
+  ),
+]
