@@ -11,17 +11,23 @@ import type { CacheRules } from './cache/policy.ts'
 import { Store } from './cache/store.ts'
 import type { Clock } from './clock.ts'
 import { parseAddress } from './config/address.ts'
-import type { Config, ListenConfig, RouteConfig, S3OriginConfig } from './config/schema.ts'
+import type { Config, ListenConfig, OriginConfig, RouteConfig } from './config/schema.ts'
 import { StartError } from './errors.ts'
 import { compilePattern } from './http/pattern.ts'
 import { contentTypeFor, defaultTtlMs } from './media/types.ts'
 import type { Logger } from './observe/log.ts'
 import { createLog } from './observe/log.ts'
 import { Throttle } from './observe/throttle.ts'
-import { composeS3Origin, type ResilientDependencies } from './origin/compose.ts'
+import {
+  composeHttpOrigin,
+  composeS3Origin,
+  type ResilientDependencies,
+  type ResilientOptions,
+} from './origin/compose.ts'
 import { failover } from './origin/failover.ts'
 import type { HedgeSettings } from './origin/hedging.ts'
 import type { Origin } from './origin/origin.ts'
+import type { LimitSettings, PoolSettings } from './origin/settings.ts'
 import type { AccessLog } from './server/exchange.ts'
 import { createHandler } from './server/handler.ts'
 import type { Route } from './server/router.ts'
@@ -113,43 +119,53 @@ const systemClock: Clock = {
 
 const discardRecord: AccessLog = () => undefined
 
-function makeOrigin(name: string, config: S3OriginConfig, dependencies: ResilientDependencies): Origin {
-  const { pool, limits, retry, breaker, hedge, credentials } = config
-  return composeS3Origin(
-    name,
-    {
-      endpoint: config.endpoint,
-      region: config.region,
-      bucket: config.bucket,
-      ...(credentials && { credentials: 'anonymous' in credentials ? ('anonymous' as const) : credentials }),
-      forcePathStyle: config.forcePathStyle,
-      keyPrefix: config.keyPrefix,
-      pool: {
-        maxSockets: pool.maxSockets,
-        maxFreeSockets: pool.maxFreeSockets,
-        connectTimeoutMs: pool.connectTimeout,
-        responseTimeoutMs: pool.responseTimeout,
-        idleTimeoutMs: pool.idleTimeout,
-        stallTimeoutMs: pool.stallTimeout,
-        acquisitionWarningMs: pool.acquisitionWarning,
-        maxQueued: pool.maxQueued,
-      },
-      limits: { requestsPerSecond: limits.requestsPerSecond, queueTimeoutMs: limits.queueTimeout },
-      mode: retry.mode,
-      retry: { maxAttempts: retry.maxAttempts, deadlineMs: retry.deadline },
-      breaker: {
-        errorRate: breaker.errorRate,
-        minRequests: breaker.minRequests,
-        windowMs: breaker.window,
-        openForMs: breaker.openFor,
-      },
-      hedge: hedge && hedgeOf(hedge),
-    },
-    dependencies,
-  )
+function makeOrigin(name: string, config: OriginConfig, dependencies: ResilientDependencies): Origin {
+  const rules = rulesOf(config)
+  switch (config.type) {
+    case 's3': {
+      const { endpoint, region, bucket, credentials, forcePathStyle, keyPrefix, retry } = config
+      const signing = credentials && { credentials: 'anonymous' in credentials ? ('anonymous' as const) : credentials }
+      const store = { endpoint, region, bucket, ...signing, forcePathStyle, keyPrefix, mode: retry.mode }
+      return composeS3Origin(name, { ...store, ...rules }, dependencies)
+    }
+    case 'http':
+      return composeHttpOrigin(name, { url: config.url, ...rules }, dependencies)
+    default:
+      return config satisfies never
+  }
 }
 
-function hedgeOf(config: NonNullable<S3OriginConfig['hedge']>): HedgeSettings {
+/** What every origin is put under. */
+function rulesOf({ pool, limits, retry, breaker, hedge }: OriginConfig): OriginRules {
+  return {
+    pool: {
+      maxSockets: pool.maxSockets,
+      maxFreeSockets: pool.maxFreeSockets,
+      connectTimeoutMs: pool.connectTimeout,
+      responseTimeoutMs: pool.responseTimeout,
+      idleTimeoutMs: pool.idleTimeout,
+      stallTimeoutMs: pool.stallTimeout,
+      acquisitionWarningMs: pool.acquisitionWarning,
+      maxQueued: pool.maxQueued,
+    },
+    limits: { requestsPerSecond: limits.requestsPerSecond, queueTimeoutMs: limits.queueTimeout },
+    retry: { maxAttempts: retry.maxAttempts, deadlineMs: retry.deadline },
+    breaker: {
+      errorRate: breaker.errorRate,
+      minRequests: breaker.minRequests,
+      windowMs: breaker.window,
+      openForMs: breaker.openFor,
+    },
+    hedge: hedge && hedgeOf(hedge),
+  }
+}
+
+interface OriginRules extends ResilientOptions {
+  readonly pool: PoolSettings
+  readonly limits: LimitSettings
+}
+
+function hedgeOf(config: NonNullable<OriginConfig['hedge']>): HedgeSettings {
   const trigger = 'percentile' in config ? { percentile: config.percentile } : { afterMs: config.after }
   return { trigger, maxShare: config.maxShare }
 }

@@ -96,13 +96,13 @@ export function notSupportedYet(shape: z.core.$ZodType) {
 }
 
 /** Publishes `shape` in place of a schema that refuses it. */
-export function planned<Refusal extends z.ZodType>(refusal: Refusal, shape: z.core.$ZodType): Refusal {
+function planned<Refusal extends z.ZodType>(refusal: Refusal, shape: z.core.$ZodType): Refusal {
   plannedShapes.set(refusal, shape)
   return refusal
 }
 
 /** What matches `input` is refused with that sentence. */
-export function refused<Input extends z.ZodType>(input: Input, fault: string) {
+function refused<Input extends z.ZodType>(input: Input, fault: string) {
   return input.transform((_, context): never => {
     context.addIssue({ code: 'custom', message: fault })
     return z.NEVER

@@ -63,23 +63,34 @@ export const pool = section({
   .prefault({})
   .meta({ description: 'Connections to this origin, and the queue in front of them.' })
 
-export const retry = section({
+const RETRY_DESCRIPTION =
+  'What happens when the origin fails before its response headers: no connection, no answer in time, 503, 429 or any other 5xx are tried again after 50ms to 2s, or after what Retry-After says. Retries are at most half as many as recent successes, or 10 a second.'
+
+const attempts = {
   maxAttempts: optionWithDefault(wholeNumber(1), 'Attempts at one request, the first one included.', 5),
-  mode: optionWithDefault(
-    oneOf(['standard', 'adaptive']),
-    'standard: a SlowDown lowers the rate of limits, for all requests alike. adaptive: the AWS SDK’s own limiter comes after that as well; a few SlowDowns, and it holds the whole client back for many seconds, playlists too.',
-    'standard',
-  ),
   deadline: optionWithDefault(
     timerLength,
     'How long a request may take up to its response headers, queueing, attempts and the pauses between them included.',
     '10s',
   ),
+}
+
+export const s3Retry = section({
+  maxAttempts: attempts.maxAttempts,
+  mode: optionWithDefault(
+    oneOf(['standard', 'adaptive']),
+    'standard: a SlowDown lowers the rate of limits, for all requests alike. adaptive: the AWS SDK’s own limiter comes after that as well; a few SlowDowns, and it holds the whole client back for many seconds, playlists too.',
+    'standard',
+  ),
+  deadline: attempts.deadline,
 })
   .prefault({})
+  .meta({ description: RETRY_DESCRIPTION })
+
+export const httpRetry = section(attempts)
+  .prefault({})
   .meta({
-    description:
-      'What happens when the origin fails before its response headers: no connection, no answer in time, 503, 429 or any other 5xx are tried again after 50ms to 2s, or after what Retry-After says. Retries are at most half as many as recent successes, or 10 a second.',
+    description: `${RETRY_DESCRIPTION} Only GET, HEAD, PUT, DELETE, OPTIONS and TRACE without content are sent more than once; content may take longer than the deadline.`,
   })
 
 const SPACES_REQUESTS_PER_SECOND = 1200

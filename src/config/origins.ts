@@ -7,8 +7,8 @@
 import * as z from 'zod'
 import { filledText, flag, text, textThat } from './kinds.ts'
 import type { Reading } from './option.ts'
-import { EVEN_IF_WRONG, option, optionWithDefault, planned, refused, section, table } from './option.ts'
-import { breaker, hedge, limits, limitsFor, pool, retry } from './origin-rules.ts'
+import { EVEN_IF_WRONG, option, optionWithDefault, section, table } from './option.ts'
+import { breaker, hedge, httpRetry, limits, limitsFor, pool, s3Retry } from './origin-rules.ts'
 
 const credentials = section({
   accessKeyId: option(filledText, 'The public half of the access key.').optional(),
@@ -57,34 +57,39 @@ const s3Origin = section({
   ),
   keyPrefix: optionWithDefault(text, 'Put in front of every object key, as it is; a folder ends with a slash.', ''),
   pool,
-  retry,
+  retry: s3Retry,
   limits,
   breaker,
   hedge,
 })
-  .superRefine(({ retry, hedge }, context) => {
-    if (typeof retry?.deadline !== 'number' || typeof hedge?.after !== 'number' || hedge.after < retry.deadline) return
-    context.addIssue({ code: 'custom', path: ['hedge', 'after'], message: 'expected less than retry.deadline' })
-  }, EVEN_IF_WRONG)
+  .superRefine(hedgesWithinDeadline, EVEN_IF_WRONG)
   .transform((written) => ({ ...written, limits: { ...limitsFor(written.endpoint), ...written.limits } }))
 
 const httpOrigin = section({
   type: z.literal('http').meta({ description: 'Any HTTP server.' }),
-  url: option(textThat(readEndpoint), 'Address of the server, http or https.'),
+  url: option(
+    textThat(readEndpoint, { examples: ['http://127.0.0.1:9000'] }),
+    'Address of the server, http or https, without a path: it is sent the path and query of each request as they are.',
+  ),
   pool,
+  retry: httpRetry,
   limits,
-}).meta({ description: 'Any HTTP server.' })
+  breaker,
+  hedge,
+})
+  .superRefine(hedgesWithinDeadline, EVEN_IF_WRONG)
+  .transform((written) => ({ ...written, limits: { ...limitsFor(written.url), ...written.limits } }))
 
 const origin = z
   .discriminatedUnion(
     'type',
     [
       s3Origin.meta({ description: 'An S3-compatible object store, such as DigitalOcean Spaces.' }),
-      planned(refused(z.looseObject({ type: z.literal('http') }), 'type "http" is not supported yet'), httpOrigin),
+      httpOrigin.meta({ description: 'Any HTTP server.' }),
     ],
     {
       error: (issue) =>
-        typeof issue.input === 'object' && issue.input !== null ? 'expected s3' : 'expected a mapping',
+        typeof issue.input === 'object' && issue.input !== null ? 'expected s3 or http' : 'expected a mapping',
     },
   )
   .meta({ description: 'A place where bytes come from.' })
@@ -100,6 +105,18 @@ export const origins = table(
     context.addIssue({ code: 'custom', message: 'expected at least one origin' })
   }, EVEN_IF_WRONG)
   .meta({ description: 'Where bytes come from, each under a name of your choice.', minProperties: 1 })
+
+interface Timing {
+  readonly retry: { readonly deadline: number }
+  readonly hedge?: { readonly after?: number } | undefined
+}
+
+/** A second request that is never sent in time is a mistake. */
+function hedgesWithinDeadline({ retry, hedge }: Timing, context: z.RefinementCtx): void {
+  // Whatever the types say: either may be wrong in the file.
+  if (typeof retry?.deadline !== 'number' || typeof hedge?.after !== 'number' || hedge.after < retry.deadline) return
+  context.addIssue({ code: 'custom', path: ['hedge', 'after'], message: 'expected less than retry.deadline' })
+}
 
 /** The address of an origin without a trailing slash: scheme, host and, where it is not the scheme's own, port. */
 function readEndpoint(written: string): Reading<string> {

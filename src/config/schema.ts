@@ -133,8 +133,10 @@ export type Config = DeepReadonly<z.output<typeof configSchema>>
 export type ListenConfig = Config['listen'][number]
 export type CacheConfig = Config['cache']
 export type LogConfig = Config['log']
-export type S3OriginConfig = Config['origins'][string]
-export type PoolConfig = S3OriginConfig['pool']
+export type OriginConfig = Config['origins'][string]
+export type S3OriginConfig = Extract<OriginConfig, { readonly type: 's3' }>
+export type HttpOriginConfig = Extract<OriginConfig, { readonly type: 'http' }>
+export type PoolConfig = OriginConfig['pool']
 export type RouteConfig = Config['routes'][number]
 
 type DeepReadonly<T> = T extends object ? { readonly [Key in keyof T]: DeepReadonly<T[Key]> } : T

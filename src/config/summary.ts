@@ -1,6 +1,6 @@
 /** What a good configuration says, in the few lines that `check` prints. Holds no secrets. */
 
-import type { Config, RouteConfig, S3OriginConfig } from './schema.ts'
+import type { Config, OriginConfig, RouteConfig } from './schema.ts'
 import { formatSize, formatTime } from './units.ts'
 
 /** Listeners, origins and routes, the routes in the order in which they are tried. */
@@ -9,15 +9,19 @@ export function summarise({ listen, cache, origins, routes }: Config): string {
     ...listen.map(({ address }) => `listen  ${address}`),
     `cache   ${formatSize(cache.memory)}, objects up to ${formatSize(cache.maxObject)}`,
     ...Object.entries(origins).map(
-      ([name, { type, endpoint, pool, limits }]) =>
-        `origin  ${name}: ${type} at ${endpoint}, ${pool.maxSockets} sockets${rateOf(limits)}`,
+      ([name, origin]) =>
+        `origin  ${name}: ${origin.type} at ${addressOf(origin)}, ${origin.pool.maxSockets} sockets${rateOf(origin)}`,
     ),
     ...routes.map((route) => `route   ${route.match} → ${route.origin.join(', then ')}${ttlOf(route)}`),
   ]
   return lines.map((line) => `  ${line}\n`).join('')
 }
 
-function rateOf({ requestsPerSecond }: S3OriginConfig['limits']): string {
+function addressOf(origin: OriginConfig): string {
+  return origin.type === 's3' ? origin.endpoint : origin.url
+}
+
+function rateOf({ limits: { requestsPerSecond } }: OriginConfig): string {
   return requestsPerSecond === undefined ? '' : `, ${requestsPerSecond} requests a second`
 }
 

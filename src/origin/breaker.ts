@@ -8,12 +8,13 @@
  * | `half-open` | three at a time go through as probes; others refused | closed after three good ones; one bad one opens it |
  *
  * Each time a probe fails the circuit stays open for twice as long, up to a minute. Failures are those of
- * {@link isOriginFault}, up to the headers; any answer is a success, a 404 too; what was aborted, never sent or refused
- * for our configuration's sake counts as neither.
+ * {@link isOriginFault}, up to the headers, and the answers of {@link isFailedAnswer}; any other answer is a success, a
+ * 404 too; what was aborted, never sent or refused for our configuration's sake counts as neither.
  *
  * Invariant: an outcome counts only in the state that let its request through.
  */
 import type { Clock } from '../clock.ts'
+import { isFailedAnswer } from './attempt.ts'
 import { isOriginFault, NotSentError } from './failure.ts'
 import type { Fetch, OriginLog } from './origin.ts'
 import { SlidingCount } from './sliding-count.ts'
@@ -66,7 +67,7 @@ export class CircuitBreaker {
       const admitted = this.#admit()
       try {
         const response = await fetch(request)
-        this.#count(admitted, 'success')
+        this.#count(admitted, isFailedAnswer(response) ? 'failure' : 'success')
         return response
       } catch (error) {
         this.#count(admitted, isOriginFault(error) ? 'failure' : 'neither')

@@ -1,7 +1,7 @@
 /**
  * One origin out of its parts, from the outside in:
  *
- *     failover( retrying( hedging( breaker( S3 ( queue, permits, pace ( socket ) ) ) ) ), … )
+ *     failover( retrying( hedging( breaker( S3 or HTTP ( queue, permits, pace ( socket ) ) ) ) ), … )
  *
  * - Retries are outside: each attempt may be hedged, meets the circuit as it is by then, and queues anew. A retry that
  *   the open circuit or our own queue refuses ends the fetch at once, since neither refusal is worth an attempt.
@@ -14,10 +14,12 @@
  */
 import { type BreakerSettings, CircuitBreaker, type CircuitState } from './breaker.ts'
 import { type HedgeSettings, hedging } from './hedging.ts'
+import { createHttpOrigin, type HttpOriginOptions } from './http.ts'
 import type { Origin } from './origin.ts'
 import { RetryBudget } from './retry-budget.ts'
 import { retrying } from './retrying.ts'
-import { createS3Origin, type S3OriginDependencies, type S3OriginOptions } from './s3.ts'
+import { createS3Origin, type S3OriginOptions } from './s3.ts'
+import type { OriginDependencies } from './settings.ts'
 
 export interface ResilientOptions {
   readonly retry: { readonly maxAttempts: number; readonly deadlineMs: number }
@@ -26,7 +28,7 @@ export interface ResilientOptions {
   readonly hedge: HedgeSettings | undefined
 }
 
-export interface ResilientDependencies extends S3OriginDependencies {
+export interface ResilientDependencies extends OriginDependencies {
   /** At least 0, less than 1. */
   readonly random: () => number
 }
@@ -39,9 +41,25 @@ export interface ResilientOrigin extends Origin {
 export function composeS3Origin(
   name: string,
   { retry, breaker, hedge, ...s3 }: ResilientOptions & S3OriginOptions,
+  dependencies: ResilientDependencies,
+): ResilientOrigin {
+  return resilient(createS3Origin(name, s3, dependencies), { retry, breaker, hedge }, dependencies)
+}
+
+export function composeHttpOrigin(
+  name: string,
+  { retry, breaker, hedge, ...http }: ResilientOptions & HttpOriginOptions,
+  dependencies: ResilientDependencies,
+): ResilientOrigin {
+  return resilient(createHttpOrigin(name, http, dependencies), { retry, breaker, hedge }, dependencies)
+}
+
+function resilient(
+  origin: Origin,
+  { retry, breaker, hedge }: ResilientOptions,
   { random, clock, log }: ResilientDependencies,
 ): ResilientOrigin {
-  const origin = createS3Origin(name, s3, { clock, log })
+  const { name } = origin
   const circuit = new CircuitBreaker({ ...breaker, name, clock, log })
   const guarded = circuit.guard((request) => origin.fetch(request))
   const isQueued = () => origin.usage().queued > 0

@@ -3,13 +3,16 @@
  *
  * | the origin's outcome                                      | what happens                                         |
  * |-----------------------------------------------------------|------------------------------------------------------|
- * | 200, 206, 304, 403, 412, 416                              | is the answer                                        |
+ * | any other than these                                      | is the answer                                        |
  * | 404                                                       | is the answer; with `onNotFound` the next one is asked |
+ * | 429, 5xx (but 501, 505)                                   | the next one is asked                                |
  * | `unreachable`, `timeout`, `broken`, `overloaded`          | the next one is asked; an open circuit and a full queue are `overloaded` |
  * | `misconfigured`                                           | is the error: an operator has to act, and a second origin that answers for the first would hide it for ever |
  * | `aborted`                                                 | is the error: nobody wants the answer                |
  *
- * Invariant: who asks gets the first answer that is one; where none is, a 404 if there was any, else the last error.
+ * Invariant: who asks gets the first answer that is one; where none is, a 404 if there was any, else the last answer of
+ * any kind, else the last error. Of all the other answers the bodies are destroyed. A request that must not be repeated
+ * goes to the next origin only where the one before cannot have seen anything of it.
  *
  * Validators: an entity tag that has to match (`ifMatch`) goes to every origin, since whoever sends it holds bytes of
  * just that version, and 412 is a fair answer. `ifNoneMatch` goes to the first origin alone, and a date to none: it
@@ -19,6 +22,8 @@
  */
 import type { Clock } from '../clock.ts'
 import { OriginError } from '../errors.ts'
+import { type Attempt, attempted, discard, isFailedAnswer, isRepeatable, outcomeOf } from './attempt.ts'
+import { isUnsent } from './failure.ts'
 import type { Origin, OriginLog, OriginRequest, OriginResponse, PoolUsage } from './origin.ts'
 
 export interface FailoverOptions {
@@ -37,29 +42,27 @@ export function failover(first: Origin, others: readonly Origin[], options: Fail
   const origins = [first, ...others]
   const loggedAtMs = new Map<string, number>()
 
-  const report = ({ name }: Origin, next: Origin, error: OriginError) => {
+  const report = ({ name }: Origin, next: Origin, made: Attempt) => {
     const now = clock.now()
     if (Math.abs(now - (loggedAtMs.get(name) ?? Number.NEGATIVE_INFINITY)) < LOG_INTERVAL_MS) return
     loggedAtMs.set(name, now)
-    log.warn({ origin: name, next: next.name, kind: error.kind, error: error.message }, `${name}: asking ${next.name}`)
+    log.warn({ origin: name, next: next.name, ...reasonOf(made) }, `${name}: asking ${next.name}`)
   }
 
   const fetch = async (request: OriginRequest): Promise<OriginResponse> => {
-    let notFound: OriginResponse | undefined
+    let kept: Attempt | undefined
     for (const [index, origin] of origins.entries()) {
       const next = origins[index + 1]
-      try {
-        const response = await origin.fetch(index === 0 ? forFirst(request) : forOther(request))
-        if (response.status !== 404 || !onNotFound || next === undefined) return response
-        notFound = response
-      } catch (error) {
-        if (!isForNext(error)) throw error
-        if (next === undefined) {
-          if (notFound !== undefined) return notFound
-          throw error
-        }
-        report(origin, next, error)
+      const made = await attempted(() => origin.fetch(index === 0 ? forFirst(request) : forOther(request)))
+      const isNotFound = onNotFound && statusOf(made) === 404 && isRepeatable(request)
+      const isFinal = !isNotFound && !isForNext(made, request)
+      if (isFinal) {
+        discard(kept)
+        return outcomeOf(made)
       }
+      kept = better(kept, made)
+      if (next === undefined) return outcomeOf(kept)
+      if (!isNotFound) report(origin, next, made)
     }
     throw new Error('the last origin ends the loop')
   }
@@ -74,14 +77,33 @@ export function failover(first: Origin, others: readonly Origin[], options: Fail
   }
 }
 
-function isForNext(error: unknown): error is OriginError {
+/** The one to hand out when nothing better comes; the other is let go. */
+function better(kept: Attempt | undefined, made: Attempt): Attempt {
+  if (kept === undefined) return made
+  const isKept = statusOf(kept) === 404 ? statusOf(made) !== 404 : 'response' in kept && 'error' in made
+  discard(isKept ? made : kept)
+  return isKept ? kept : made
+}
+
+function statusOf(made: Attempt): number | undefined {
+  return 'response' in made ? made.response.status : undefined
+}
+
+function reasonOf(made: Attempt): Readonly<Record<string, unknown>> {
+  if ('response' in made) return { status: made.response.status }
+  return made.error instanceof OriginError ? { kind: made.error.kind, error: made.error.message } : {}
+}
+
+function isForNext(made: Attempt, request: OriginRequest): boolean {
+  if ('response' in made) return isFailedAnswer(made.response) && isRepeatable(request)
+  const { error } = made
   if (!(error instanceof OriginError)) return false
   switch (error.kind) {
     case 'unreachable':
     case 'timeout':
     case 'broken':
     case 'overloaded':
-      return true
+      return isRepeatable(request) || isUnsent(error)
     case 'misconfigured':
     case 'aborted':
       return false

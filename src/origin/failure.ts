@@ -50,3 +50,32 @@ export function isOriginFault(error: unknown): error is OriginError {
       return error.kind satisfies never
   }
 }
+
+/** No connection could be made, so nothing was sent; but unlike what we refuse ourselves it is the origin's fault. */
+export class NotConnectedError extends OriginError {}
+
+/**
+ * A connection that had been idle was closed by the origin before any byte of the answer: it did not fail, it had hung
+ * up. A request that may be repeated is sent again at once.
+ */
+export class StaleSocketError extends OriginError {
+  constructor(name: string, cause: unknown) {
+    super('unreachable', `${name}: an idle connection was closed before its next answer`, { cause })
+  }
+}
+
+/** Whether the origin cannot have seen anything of the request, so that even one that must not be repeated may go elsewhere. */
+export function isUnsent(error: unknown): boolean {
+  return error instanceof NotSentError || error instanceof NotConnectedError
+}
+
+/** What becomes of a fetch whose signal has aborted; `isSent` says whether the origin may have been asked by then. */
+export function givenUp(name: string, signal: AbortSignal, isSent: boolean, error?: unknown): OriginError {
+  if (signal.reason instanceof DeadlineError) {
+    if (isSent) return signal.reason
+    const message = `${name}: not sent before its time was over`
+    return new NotSentError('overloaded', message, { cause: signal.reason, retryAfterSeconds: 1 })
+  }
+  if (error instanceof OriginError && error.kind === 'aborted') return error
+  return new OriginError('aborted', `${name}: given up before an answer came`, { cause: signal.reason })
+}

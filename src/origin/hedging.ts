@@ -2,9 +2,11 @@
  * Hedging: when the headers take longer than usual a second request is sent, and the first answer is taken.
  *
  * Invariant: of the two at most one answer is handed out. The other request is aborted, and a body it brought all the
- * same is destroyed. Of all requests no more than `maxShare` are sent twice, and what a quiet time saved up is ten.
+ * same is destroyed. An answer that is a failure wins only when the other one failed as well. What must not be repeated
+ * is never sent twice. Of all requests no more than `maxShare` are sent twice, and what a quiet time saved up is ten.
  */
 import type { Clock } from '../clock.ts'
+import { type Attempt, attempted, discard, isFailedAnswer, isRepeatable } from './attempt.ts'
 import type { Fetch, OriginRequest, OriginResponse } from './origin.ts'
 
 /** When the second request is sent: after a fixed time, or after what that percentage of recent requests took. */
@@ -28,7 +30,7 @@ export function hedging(fetch: Fetch, { trigger, maxShare, clock, isQueued }: He
   const race = (request: OriginRequest, delayMs: number | undefined) =>
     new Promise<OriginResponse>((resolve, reject) => {
       const controllers: AbortController[] = []
-      const errors: unknown[] = []
+      const failures: Attempt[] = []
       let isWon = false
 
       const send = () => {
@@ -36,26 +38,37 @@ export function hedging(fetch: Fetch, { trigger, maxShare, clock, isQueued }: He
         const controller = new AbortController()
         controllers.push(controller)
         const onAnswer = (response: OriginResponse) => {
-          if (isWon) {
-            response.body?.destroy()
-            return
-          }
           isWon = true
           timer?.cancel()
           recent.add(clock.now() - startedMs)
           for (const other of controllers) if (other !== controller) other.abort()
+          for (const failed of failures) discard(failed)
           resolve(response)
         }
-        const onError = (error: unknown) => {
-          // How long the loser would have taken is not known, but it is no less than this.
-          if (isWon) recent.add(clock.now() - startedMs)
-          errors.push(error)
-          if (isWon || errors.length < controllers.length) return
+        const onFailure = (failed: Attempt) => {
+          failures.push(failed)
+          if (failures.length < controllers.length) return
           timer?.cancel()
-          reject(errors[0])
+          // An answer is better than an error; with nobody left to want it, it is one whose body is aborted already.
+          const best = failures.find((one) => (request.signal.aborted ? 'error' in one : 'response' in one))
+          const chosen = best ?? failures[0] ?? failed
+          for (const one of failures) if (one !== chosen) discard(one)
+          if ('error' in chosen) reject(chosen.error)
+          else resolve(chosen.response)
+        }
+        const onSettled = (made: Attempt) => {
+          if (isWon) {
+            // How long the loser would have taken is not known, but it is no less than this.
+            if ('error' in made) recent.add(clock.now() - startedMs)
+            discard(made)
+          } else if ('response' in made && !isFailedAnswer(made.response)) {
+            onAnswer(made.response)
+          } else {
+            onFailure(made)
+          }
         }
         const signal = AbortSignal.any([request.signal, controller.signal])
-        fetch({ ...request, signal }).then(onAnswer, onError)
+        void attempted(() => fetch({ ...request, signal })).then(onSettled)
       }
 
       const timer =
@@ -68,6 +81,7 @@ export function hedging(fetch: Fetch, { trigger, maxShare, clock, isQueued }: He
     })
 
   return (request) => {
+    if (!isRepeatable(request)) return fetch(request)
     allowance.earn()
     return race(request, 'afterMs' in trigger ? trigger.afterMs : recent.percentileMs(trigger.percentile))
   }

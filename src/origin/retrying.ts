@@ -3,14 +3,21 @@
  *
  * Invariant: a fetch makes `maxAttempts` attempts at most, ends within `deadlineMs` with headers or an error, and no
  * retry is made that the budget does not give. After the headers nothing is tried again here: the body is the asker's.
+ * What must not be repeated is sent once.
  *
- * The pauses grow from 50 ms to 2 s, each a random part of its length (full jitter), so that those who failed together
+ * An answer that is a failure counts as one, and is the answer all the same when no attempt follows it; when one does,
+ * its body is destroyed before the pause, so that a pause holds no socket. Content takes as long as its sender takes:
+ * such a request has no deadline here.
+ *
+ * A request that met a connection the origin had hung up on is sent again at once, and not counted; once only, since
+ * the others that were idle as long are gone by then. The pauses grow from 50 ms to 2 s, each a random part of its length (full jitter), so that those who failed together
  * do not come back together; a Retry-After comes on top. A pause that would end after the deadline is not begun.
  */
 import type { Clock } from '../clock.ts'
 import { OriginError } from '../errors.ts'
-import { DeadlineError, isOriginFault } from './failure.ts'
-import type { Fetch } from './origin.ts'
+import { attempted, discard, failedAttempt, isRepeatable, outcomeOf } from './attempt.ts'
+import { DeadlineError, StaleSocketError } from './failure.ts'
+import type { Fetch, OriginRequest } from './origin.ts'
 import type { RetryBudget } from './retry-budget.ts'
 
 export interface RetryingOptions {
@@ -32,29 +39,41 @@ const LONGEST_PAUSE_MS = 2000
 export function retrying(fetch: Fetch, options: RetryingOptions): Fetch {
   const { name, maxAttempts, deadlineMs, budget, clock, random } = options
 
-  return async (request) => {
-    const dueAtMs = clock.now() + deadlineMs
+  const untilAnswered = async (request: OriginRequest, signal: AbortSignal, dueAtMs: number) => {
+    let hasMetStaleSocket = false
+    const attempt = async () => {
+      const made = await attempted(() => fetch({ ...request, signal }))
+      const isStale = 'error' in made && made.error instanceof StaleSocketError
+      if (!isStale || hasMetStaleSocket) return made
+      hasMetStaleSocket = true
+      return attempted(() => fetch({ ...request, signal }))
+    }
+    for (let count = 1; ; count += 1) {
+      const made = await attempt()
+      const now = clock.now()
+      const failed = failedAttempt(made, now)
+      if (failed === undefined && 'response' in made) budget.succeeded(now)
+      if (failed === undefined || count >= maxAttempts) return outcomeOf(made)
+      const pauseMs = failed.retryAfterMs + random() * longestPauseMs(count)
+      if (now + pauseMs >= dueAtMs || !budget.take(now)) return outcomeOf(made)
+      discard(made)
+      if (pauseMs > 0) await pause(pauseMs, request.signal, options)
+    }
+  }
+
+  const withinDeadline = async (request: OriginRequest) => {
     const deadline = new AbortController()
     const timer = clock.after(deadlineMs, () => deadline.abort(new DeadlineError(name, deadlineMs)))
-    const withinDeadline = { ...request, signal: AbortSignal.any([request.signal, deadline.signal]) }
+    const signal = AbortSignal.any([request.signal, deadline.signal])
     try {
-      for (let attempt = 1; ; attempt += 1) {
-        try {
-          const response = await fetch(withinDeadline)
-          budget.succeeded(clock.now())
-          return response
-        } catch (error) {
-          if (attempt >= maxAttempts || !isOriginFault(error)) throw error
-          const pauseMs = (error.retryAfterSeconds ?? 0) * 1000 + random() * longestPauseMs(attempt)
-          const now = clock.now()
-          if (now + pauseMs >= dueAtMs || !budget.take(now)) throw error
-          if (pauseMs > 0) await pause(pauseMs, request.signal, options)
-        }
-      }
+      if (!isRepeatable(request)) return await fetch({ ...request, signal })
+      return await untilAnswered(request, signal, clock.now() + deadlineMs)
     } finally {
       timer.cancel()
     }
   }
+
+  return (request) => (request.content === undefined ? withinDeadline(request) : fetch(request))
 }
 
 function longestPauseMs(attempt: number): number {

@@ -6,8 +6,8 @@
  * decide nothing, since Ceph RGW leaves them empty.
  */
 import type { OriginErrorKind } from '../errors.ts'
-import { parseHttpDate } from '../http/date.ts'
 import { endToEndHeaders } from '../http/headers.ts'
+import { kindOfNetworkCode } from './network-code.ts'
 
 /** Codes that say our configuration is at fault, with whatever status. */
 const MISCONFIGURED_CODES: ReadonlySet<string> = new Set([
@@ -57,31 +57,11 @@ export function classifyStatus(status: number, code: string): 'answer' | OriginE
   return 'broken'
 }
 
-const UNREACHABLE_CODES: ReadonlySet<string> = new Set([
-  'EADDRNOTAVAIL',
-  'EAI_AGAIN',
-  'EAI_FAIL',
-  'ECONNABORTED',
-  'ECONNREFUSED',
-  'ECONNRESET',
-  'EHOSTDOWN',
-  'EHOSTUNREACH',
-  'ENETDOWN',
-  'ENETUNREACH',
-  'ENOTFOUND',
-  'EPIPE',
-])
-
-/** OpenSSL's verification results as node spells them, and EPROTO: TLS to something that does not speak it. */
-const TLS_CODE =
-  /^(?:EPROTO$|ERR_TLS_CERT_|CERT_|CRL_|.*SELF_SIGNED_CERT|UNABLE_TO_|INVALID_CA$|INVALID_PURPOSE$|HOSTNAME_MISMATCH$)/
-
 /** A failure without an answer, by node's error code and the error's name. */
 export function classifyFailure(error: unknown): { readonly kind: OriginErrorKind; readonly code: string } {
   const { code, name } = codeAndName(error)
-  if (code === 'ETIMEDOUT') return { kind: 'timeout', code }
-  if (UNREACHABLE_CODES.has(code)) return { kind: 'unreachable', code }
-  if (TLS_CODE.test(code)) return { kind: 'misconfigured', code }
+  const kind = kindOfNetworkCode(code)
+  if (kind !== undefined) return { kind, code }
   // CredentialsProviderError and its kin: nothing in the chain had credentials. InvalidBucketName: refused unsent.
   if (name.endsWith('ProviderError') || MISCONFIGURED_CODES.has(name)) return { kind: 'misconfigured', code: name }
   return { kind: 'broken', code: code === '' ? name : code }
@@ -92,18 +72,6 @@ export function codeAndName(error: unknown): { readonly code: string; readonly n
   if (!(error instanceof Error)) return { code: '', name: 'Unknown' }
   const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
   return { code, name: error.name }
-}
-
-/** An hour: whoever says more than that has a fault of its own. */
-const MAX_RETRY_AFTER_SECONDS = 3600
-
-/** Retry-After (RFC 9110 §10.2.3), seconds or a date, in whole seconds from now; undefined where it makes no sense. */
-export function retryAfterSeconds(value: string | undefined, nowMs: number): number | undefined {
-  if (value === undefined) return undefined
-  const date = parseHttpDate(value, nowMs)
-  const seconds = date === undefined ? (/^\d+$/.test(value) ? Number(value) : Number.NaN) : (date - nowMs) / 1000
-  const whole = Math.ceil(seconds)
-  return whole >= 1 && whole <= MAX_RETRY_AFTER_SECONDS ? whole : undefined
 }
 
 /**

@@ -11,12 +11,14 @@ import type { Clock } from '../clock.ts'
 import { OriginError } from '../errors.ts'
 import { parseHttpDate } from '../http/date.ts'
 import { type Agents, createAgents } from './agents.ts'
-import { AnswerError, DeadlineError, NotSentError } from './failure.ts'
+import { AnswerError, givenUp } from './failure.ts'
 import { type Call, GatedHandler } from './gated-handler.ts'
 import type { Origin, OriginLog, OriginRequest, OriginResponse, PoolUsage } from './origin.ts'
 import { ConnectionPool } from './pool.ts'
 import { RateLimiter } from './rate-limiter.ts'
-import { classifyFailure, classifyStatus, codeAndName, objectHeaders, retryAfterSeconds } from './s3-outcome.ts'
+import { retryAfterSeconds } from './retry-after.ts'
+import { classifyFailure, classifyStatus, codeAndName, objectHeaders } from './s3-outcome.ts'
+import type { LimitSettings, OriginDependencies, PoolSettings } from './settings.ts'
 
 export interface S3Credentials {
   readonly accessKeyId: string
@@ -35,36 +37,14 @@ export interface S3OriginOptions {
   readonly forcePathStyle: boolean
   /** Put before every key as it is. */
   readonly keyPrefix: string
-  readonly pool: {
-    readonly maxSockets: number
-    /** Open sockets kept for later; 0: none. */
-    readonly maxFreeSockets: number
-    readonly connectTimeoutMs: number
-    /** From a connected socket to the response's headers. */
-    readonly responseTimeoutMs: number
-    /** How long a free socket is kept. */
-    readonly idleTimeoutMs: number
-    /** How long a waiting reader waits for the next bytes of a body. */
-    readonly stallTimeoutMs: number
-    readonly acquisitionWarningMs: number
-    readonly maxQueued: number
-  }
-  readonly limits: {
-    /** Undefined: as fast as the origin takes it. */
-    readonly requestsPerSecond: number | undefined
-    readonly queueTimeoutMs: number
-  }
+  readonly pool: PoolSettings
+  readonly limits: LimitSettings
   /** `adaptive`: the SDK's own rate limiter holds back what has come through the queue. */
   readonly mode: 'standard' | 'adaptive'
 }
 
-export interface S3OriginDependencies {
-  readonly clock: Clock
-  readonly log: OriginLog
-}
-
 /** Nothing is connected before the first fetch, so a store that is down is not noticed here. */
-export function createS3Origin(name: string, options: S3OriginOptions, deps: S3OriginDependencies): Origin {
+export function createS3Origin(name: string, options: S3OriginOptions, deps: OriginDependencies): Origin {
   return new S3Origin(name, options, deps)
 }
 
@@ -92,7 +72,7 @@ class S3Origin implements Origin {
   #isClosed = false
   #lastErrorLogAt = Number.NEGATIVE_INFINITY
 
-  constructor(name: string, options: S3OriginOptions, { clock, log }: S3OriginDependencies) {
+  constructor(name: string, options: S3OriginOptions, { clock, log }: OriginDependencies) {
     this.name = name
     this.#options = options
     this.#clock = clock
@@ -128,13 +108,13 @@ class S3Origin implements Origin {
     const { priority, signal } = request
     const key = this.#options.keyPrefix + request.key
     if (this.#isClosed) throw new OriginError('aborted', `${this.name}: closed`)
-    if (signal.aborted) throw this.#givenUp(signal, false)
+    if (signal.aborted) throw givenUp(this.name, signal, false)
     // No object can have such a name; an empty one would ask for the bucket itself.
     if (key === '' || Buffer.byteLength(key) > MAX_KEY_BYTES) return { status: 404, headers: {}, body: undefined }
 
     // Before the SDK has any work with it: what is refused costs nothing, and what has waited is signed when it goes.
     const permit = await this.#pool.acquire(priority, signal).catch((error: unknown) => {
-      throw signal.aborted ? this.#givenUp(signal, false, error) : error
+      throw signal.aborted ? givenUp(this.name, signal, false, error) : error
     })
     const call: Call = { permit, signal, isSent: false, answer: undefined }
     try {
@@ -142,7 +122,7 @@ class S3Origin implements Origin {
       await untilAborted(this.#client.send(new GetObjectCommand(this.#input(key, request, call))), signal)
       return this.#answered(call, 'Unknown')
     } catch (error) {
-      if (signal.aborted) throw this.#givenUp(signal, call.isSent, error)
+      if (signal.aborted) throw givenUp(this.name, signal, call.isSent, error)
       if (error instanceof OriginError) throw error
       if (call.answer !== undefined) return this.#answered(call, codeAndName(error).name, error)
       throw this.#failed(error)
@@ -199,16 +179,6 @@ class S3Origin implements Origin {
     const { kind, code } = classifyFailure(cause)
     if (kind === 'misconfigured') this.#reportMisconfigured({ code })
     return new OriginError(kind, `${this.name}: ${cause instanceof Error ? cause.message : code}`, { cause })
-  }
-
-  #givenUp(signal: AbortSignal, isSent: boolean, error?: unknown): OriginError {
-    if (signal.reason instanceof DeadlineError) {
-      if (isSent) return signal.reason
-      const message = `${this.name}: not sent before its time was over`
-      return new NotSentError('overloaded', message, { cause: signal.reason, retryAfterSeconds: 1 })
-    }
-    if (error instanceof OriginError && error.kind === 'aborted') return error
-    return new OriginError('aborted', `${this.name}: given up before an answer came`, { cause: signal.reason })
   }
 
   /** The code and no more: messages and answers can quote keys and signatures. */

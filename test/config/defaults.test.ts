@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { parseAddress } from '../../src/config/address.ts'
-import { goodWith, load, problemsOf } from './good.ts'
+import { goodWith, load, problemsOf, storeOf } from './good.ts'
 
 const POOL = {
   maxSockets: 200,
@@ -221,9 +221,47 @@ describe('hedging', () => {
   })
 })
 
+describe('an http origin', () => {
+  const originOf = (written: Record<string, unknown>) =>
+    load(goodWith('origins.packager', { type: 'http', url: 'http://127.0.0.1:9000', ...written })).origins['packager']
+
+  test('needs no more than its address', () => {
+    expect(originOf({ url: 'http://Packager.example:80/' })).toEqual({
+      type: 'http',
+      url: 'http://packager.example',
+      pool: {
+        maxSockets: 200,
+        maxFreeSockets: 50,
+        connectTimeout: 5000,
+        responseTimeout: 30_000,
+        idleTimeout: 30_000,
+        stallTimeout: 15_000,
+        acquisitionWarning: 1000,
+        maxQueued: 2000,
+      },
+      retry: { maxAttempts: 5, deadline: 10_000 },
+      limits: { queueTimeout: 10_000 },
+      breaker: { errorRate: 0.5, minRequests: 20, window: 10_000, openFor: 5000 },
+    })
+  })
+
+  test('takes everything else an s3 origin takes', () => {
+    const rules = { pool: { maxSockets: 7 }, retry: { maxAttempts: 2 }, breaker: { minRequests: 3 } }
+    expect(originOf({ ...rules, hedge: { after: '1s' }, limits: { requestsPerSecond: 9 } })).toMatchObject({
+      ...rules,
+      hedge: { after: 1000, maxShare: 0.05 },
+      limits: { requestsPerSecond: 9 },
+    })
+  })
+
+  test('in front of Spaces keeps to what Spaces allows a client', () => {
+    const origin = originOf({ url: 'https://media.sfo3.digitaloceanspaces.com' })
+    expect(origin?.limits.requestsPerSecond).toBe(1200)
+  })
+})
+
 describe('credentials', () => {
-  const credentialsOf = (written: unknown) =>
-    load(goodWith('origins.spaces.credentials', written)).origins['spaces']?.credentials
+  const credentialsOf = (written: unknown) => storeOf(load(goodWith('origins.spaces.credentials', written))).credentials
 
   test('keys come out as keys, and an empty session token as none', () => {
     const keys = { accessKeyId: 'AK', secretAccessKey: 'SK' }

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import type { Environment } from './good.ts'
-import { goodWith, load, problemsOf } from './good.ts'
+import { goodWith, load, problemsOf, storeOf } from './good.ts'
 
 /** What a key prefix comes to that is written like this. */
 const prefixOf = (written: string, environment: Environment = {}) =>
-  load(goodWith('origins.spaces.keyPrefix', written), environment).origins['spaces']?.keyPrefix
+  storeOf(load(goodWith('origins.spaces.keyPrefix', written), environment)).keyPrefix
 
 const prefixProblems = (written: string, environment: Environment = {}) =>
   problemsOf(goodWith('origins.spaces.keyPrefix', written), environment)

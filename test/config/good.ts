@@ -1,6 +1,6 @@
 /** A small configuration that is right, and what comes of it when one thing in it is changed. */
 import { loadConfig } from '../../src/config/load.ts'
-import type { Config } from '../../src/config/schema.ts'
+import type { Config, S3OriginConfig } from '../../src/config/schema.ts'
 import { ConfigError } from '../../src/errors.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
@@ -29,6 +29,13 @@ export function goodWith(path = '', value?: unknown): string {
 /** What was made of that text. */
 export function load(text: string, environment: Environment = {}): Config {
   return loadConfig({ text, file: 'shield.yaml' }, environment)
+}
+
+/** The one origin of the good configuration. */
+export function storeOf({ origins }: Config): S3OriginConfig {
+  const origin = Object.values(origins)[0]
+  if (origin?.type !== 's3') throw new Error('the first origin is no s3 origin')
+  return origin
 }
 
 /** Every problem as the operator reads it, one a line; none for a good configuration. */

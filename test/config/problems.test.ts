@@ -6,6 +6,7 @@ const NO_SIZE = 'expected a size such as 64KiB, 4MiB or 1GiB'
 const NO_ADDRESS = 'expected host:port, such as 0.0.0.0:8080 or [::]:8080'
 const NO_PORT = 'expected a port from 0 to 65535 after the colon'
 const NO_URL = 'expected an http or https URL, such as https://sfo3.digitaloceanspaces.com'
+const HTTP = { type: 'http', url: 'http://x' }
 const BARE_URL = 'expected a URL without path, query or fragment'
 const TIMER = 'expected a time from 1ms to 24d'
 const SHARE = 'expected a number above 0 and up to 1'
@@ -57,9 +58,18 @@ const WRONG: readonly (readonly [path: string, value: unknown, problem: string])
   ['origins', [], 'origins: expected a mapping, got an empty list'],
   ['origins', {}, 'origins: expected at least one origin, got an empty mapping'],
   ['origins.spaces', 'x', 'origins.spaces: expected a mapping, got "x"'],
-  ['origins.other', {}, 'origins.other.type: expected s3, got nothing'],
-  ['origins.other', { type: 'gcs' }, 'origins.other.type: expected s3, got "gcs"'],
-  ['origins.other', { type: 'http', url: 'http://x', what: 1 }, 'origins.other: type "http" is not supported yet'],
+  ['origins.other', {}, 'origins.other.type: expected s3 or http, got nothing'],
+  ['origins.other', { type: 'gcs' }, 'origins.other.type: expected s3 or http, got "gcs"'],
+  ['origins.other', { type: 'http' }, 'origins.other.url: expected a string, got nothing'],
+  ['origins.other', { type: 'http', url: 'ftp://x' }, `origins.other.url: ${NO_URL}, got "ftp://x"`],
+  ['origins.other', { type: 'http', url: 'http://x/base' }, `origins.other.url: ${BARE_URL}, got "http://x/base"`],
+  ['origins.other', { ...HTTP, bucket: 'b' }, 'origins.other.bucket: unknown key'],
+  ['origins.other', { ...HTTP, retry: { mode: 'standard' } }, 'origins.other.retry.mode: unknown key'],
+  [
+    'origins.other',
+    { ...HTTP, retry: { deadline: '1s' }, hedge: { after: '1s' } },
+    'origins.other.hedge.after: expected less than retry.deadline, got "1s"',
+  ],
   [`${S3}.endpoint`, undefined, `${S3}.endpoint: expected a string, got nothing`],
   [`${S3}.endpoint`, 'sfo3.example.com', `${S3}.endpoint: ${NO_URL}, got "sfo3.example.com"`],
   [`${S3}.endpoint`, 'ftp://x', `${S3}.endpoint: ${NO_URL}, got "ftp://x"`],

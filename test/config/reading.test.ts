@@ -55,6 +55,13 @@ test('a file that is far too large is not parsed', async () => {
   await expect(readConfig(file, {})).rejects.toThrow(`${file}: is larger than 1MiB`)
 })
 
+test('the summary says where an http origin is', () => {
+  const origin = { type: 'http', url: 'http://127.0.0.1:9000', limits: { requestsPerSecond: 7 } }
+  expect(summarise(load(goodWith('origins.packager', origin)))).toContain(
+    '  origin  packager: http at http://127.0.0.1:9000, 200 sockets, 7 requests a second\n',
+  )
+})
+
 test('the summary names listeners, origins with their endpoint, and routes in order, without secrets', () => {
   const credentials = { accessKeyId: 'hush-id', secretAccessKey: 'hush-key' }
   const text = goodWith('origins.spaces.credentials', credentials).replace(

@@ -341,7 +341,8 @@ type Outcome =
   | { readonly status: 416 }
   | { readonly status: 200 | 206; readonly first: number; readonly last: number }
 
-function decide(headers: IncomingHttpHeaders, { bytes, headers: stored }: S3Object): Outcome {
+/** What conditions and a range make of a request for an object. */
+export function decide(headers: IncomingHttpHeaders, { bytes, headers: stored }: S3Object): Outcome {
   const etag = stored['etag'] ?? ''
   const ifMatch = headers['if-match']
   if (ifMatch !== undefined && ifMatch !== '*' && ifMatch !== etag) return { status: 412 }
