@@ -122,7 +122,8 @@ function say(socket: Socket, request: SeenRequest, { answer, body: wholeBody, pl
   const interim = (answer.interim ?? []).map((it) => head(it.status, fillInFields(it.fields ?? {}, places)))
   const bytes = Buffer.from(body, 'latin1')
   const content = hasBody ? framed(typeof failure === 'number' ? bytes.subarray(0, failure) : bytes, answer) : ''
-  const isOver = framing === 'close' || failure !== undefined
+  const isLast = request.fields.some(([name, value]) => name.toLowerCase() === 'connection' && /\bclose\b/i.test(value))
+  const isOver = isLast || framing === 'close' || failure !== undefined
   socket.write(`${interim.join('')}${head(status, lines)}`, 'latin1')
   if (!isOver) return void socket.write(content, 'latin1')
   socket.end(content, 'latin1')

@@ -110,7 +110,7 @@ export const headers: readonly Case[] = [
   ...OF_CONNECTION.map(([name, value]) =>
     toOrigin(
       name.toLowerCase(),
-      'required',
+      'optimal',
       CONNECTION,
       `${name} goes no further`,
       { [name]: value },
@@ -133,14 +133,14 @@ export const headers: readonly Case[] = [
     { Connection: 'close, Upgrade', Upgrade: 'x-protocol' },
     { Upgrade: false },
   ),
-  toOrigin('via', 'required', VIA, 'a gateway says in Via that it was there', {}, { Via: /^1\.1 \S+/ }),
+  toOrigin('via', 'required', VIA, 'a gateway says in Via that it was there', {}, { Via: /^(?:HTTP\/)?1\.1 \S+/i }),
   toOrigin(
     'via-kept',
     'required',
     VIA,
     'a gateway adds itself behind those that were there before',
     { Via: '1.0 first' },
-    { Via: /^1\.0 first, ?1\.1 \S+/ },
+    { Via: /^1\.0 first, ?(?:HTTP\/)?1\.1 \S+/i },
   ),
   toOrigin('via-version', 'optimal', VIA, 'Via has the version of the message received', {}, { Via: /^1\.1 / }),
   toOrigin(
@@ -211,7 +211,7 @@ export const headers: readonly Case[] = [
   ...OF_CONNECTION.map(([name, value]) =>
     toClient(
       name.toLowerCase(),
-      'required',
+      'optimal',
       CONNECTION,
       `the origin's ${name} does not reach the client`,
       { [name]: value },

@@ -130,10 +130,10 @@ const MATCHES: readonly Row[] = [
   ],
   [
     'language-order',
-    'the order of languages of one weight means nothing',
+    'the order of languages with weights means nothing',
     'Accept-Language',
-    { 'Accept-Language': 'en, de' },
-    { 'Accept-Language': 'de, en' },
+    { 'Accept-Language': 'en;q=0.5, de' },
+    { 'Accept-Language': 'de, en;q=0.5' },
   ],
 ]
 
