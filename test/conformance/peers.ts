@@ -1,8 +1,8 @@
 /**
- * The same cases against other programs, in real time: `node test/conformance/peers.ts [--all] [ID …]` prints their
+ * The same cases against other programs in real time, and against this one: `node test/conformance/peers.ts [--all] [ID …]` prints their
  * scores side by side, and what each of them fails with `--all` or where ids (or beginnings of ids) are given.
  *
- * A case that every peer fails deserves another look at its RFC before a program is blamed.
+ * A case that every other program fails deserves another look at its RFC before a program is blamed.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Case } from './case.ts'
@@ -11,6 +11,7 @@ import { startOrigin } from './origin.ts'
 import { installedPeers, type Peer } from './peer-configs.ts'
 import { type Outcome, runCase, type Target } from './runner.ts'
 import { failureLines, scoreLine } from './score.ts'
+import { startShieldTarget } from './shield-target.ts'
 
 /** They mostly wait. */
 const AT_ONCE = 24
@@ -33,8 +34,19 @@ for (const peer of peers) {
     if (outcome.verdict === 'failed') failed.set(outcome.case.id, (failed.get(outcome.case.id) ?? 0) + 1)
   }
 }
+await scoreOfShield()
 const byAll = cases.filter(({ id }) => failed.get(id) === peers.length)
-print(`failed by every one of them: ${byAll.map(({ id }) => id).join(' ') || 'none'}`)
+print(`failed by every other program: ${byAll.map(({ id }) => id).join(' ') || 'none'}`)
+
+/** In no time, since its clock is in our hand; one case after the other, since it is one clock. */
+async function scoreOfShield(): Promise<void> {
+  const { target, close } = await startShieldTarget(cases)
+  const outcomes: Outcome[] = []
+  for (const it of cases) outcomes.push(await runCase(it, target))
+  await close()
+  print(`segment-shield: ${scoreLine(outcomes)}`)
+  if (isVerbose) for (const line of failureLines(outcomes)) print(`  ${line}`)
+}
 
 async function outcomesOf(peer: Peer): Promise<readonly Outcome[]> {
   const origin = await startOrigin()

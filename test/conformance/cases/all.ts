@@ -1,6 +1,7 @@
 /** Every group of cases, under its name. */
 import type { Case } from '../case.ts'
 import { age } from './age.ts'
+import { answerFields } from './answer-fields.ts'
 import { cacheControl } from './cache-control.ts'
 import { cacheStatus } from './cache-status.ts'
 import { cdn } from './cdn.ts'
@@ -8,7 +9,6 @@ import { collapsing } from './collapsing.ts'
 import { conditional } from './conditional.ts'
 import { credentials } from './credentials.ts'
 import { freshness } from './freshness.ts'
-import { headers } from './headers.ts'
 import { interim } from './interim.ts'
 import { invalidation } from './invalidation.ts'
 import { messages } from './messages.ts'
@@ -17,7 +17,9 @@ import { numbers } from './numbers.ts'
 import { partial } from './partial.ts'
 import { ranges } from './ranges.ts'
 import { requestDirectives } from './request-directives.ts'
+import { requestFields } from './request-fields.ts'
 import { stale } from './stale.ts'
+import { staleWhileRevalidate } from './stale-while-revalidate.ts'
 import { statuses } from './statuses.ts'
 import { validation } from './validation.ts'
 import { vary } from './vary.ts'
@@ -34,11 +36,13 @@ export const groups: Readonly<Record<string, readonly Case[]>> = {
   conditional,
   validation,
   stale,
+  'stale-while-revalidate': staleWhileRevalidate,
   ranges,
   partial,
   methods,
   invalidation,
-  headers,
+  'request-fields': requestFields,
+  'answer-fields': answerFields,
   messages,
   interim,
   collapsing,
