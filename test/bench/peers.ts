@@ -68,7 +68,11 @@ async function startVarnish(originPort: number): Promise<ServerProcess> {
   ])
 }
 
-async function startPeer(name: string, prepare: (folder: string, port: number) => string[]): Promise<ServerProcess> {
+/** Starts a program that `prepare` names with its arguments, given a folder of its own and a port to listen on. */
+export async function startPeer(
+  name: string,
+  prepare: (folder: string, port: number) => string[],
+): Promise<ServerProcess> {
   const folder = mkdtempSync(join(tmpdir(), `segment-shield-bench-${name}-`))
   const port = await freePort()
   const [program = name, ...args] = prepare(folder, port)
