@@ -65,10 +65,18 @@ function stale(responseTimeMs: number): Freshness {
   return { initialAgeSeconds: 0, staleAtMs: responseTimeMs }
 }
 
-/** RFC 9110 §13.1: the entity tag if there is one, else the date. A negative answer has nothing to compare. */
-export function validatorsOf(stored: StoredResponse): Validators | undefined {
+/**
+ * RFC 9110 §13.1: the entity tag if there is one, else the date. A negative answer has nothing to compare.
+ *
+ * @param withBoth the date beside the tag, for those who do not know tags (RFC 9111 §4.3.1); to stores, which do, it is
+ * only another way to be misunderstood
+ */
+export function validatorsOf(stored: StoredResponse, withBoth: boolean): Validators | undefined {
   if (stored.status !== 200) return undefined
-  if (stored.etag !== undefined) return { ifNoneMatch: stored.etag }
+  if (stored.etag !== undefined) {
+    const isDated = withBoth && stored.lastModified !== undefined
+    return { ifNoneMatch: stored.etag, ...(isDated && { ifModifiedSince: stored.lastModified }) }
+  }
   if (stored.lastModified !== undefined) return { ifModifiedSince: stored.lastModified }
   return undefined
 }

@@ -7,7 +7,7 @@
  */
 
 import type { Clock } from '../clock.ts'
-import { asOriginError, type OriginError } from '../errors.ts'
+import { asOriginError, OriginError } from '../errors.ts'
 import type { CacheStatus, ForwardReason } from '../http/cache-status.ts'
 import type { RequestDirectives } from '../http/request-directives.ts'
 import { isFailure } from '../http/status.ts'
@@ -166,14 +166,24 @@ export class Cache {
       answer.response.body.discard()
       return this.#inPlaceOfError(stored, fwd, answer.response.status)
     } catch (error) {
-      if (asOriginError(error).kind === 'aborted' || !this.#mayReplaceError(stored)) throw error
-      return this.#inPlaceOfError(stored, fwd)
+      const { kind, message } = asOriginError(error)
+      if (kind !== 'aborted' && this.#mayReplaceError(stored)) return this.#inPlaceOfError(stored, fwd)
+      // RFC 9111 §5.2.2.2
+      if (kind === 'unreachable' && stored?.mustRevalidate === true) {
+        throw new OriginError('timeout', message, { cause: error })
+      }
+      throw error
     }
   }
 
   /** The answer to HEAD by an origin's own answer to HEAD, which also tells whether what is stored still holds. */
   async head(request: CacheRequest): Promise<Answer> {
     const response = this.#select(request.key, fieldsOf(request))
+    const nowMs = this.#options.clock.now()
+    if (response !== undefined && mayUseWhileRevalidating(response, nowMs, request.client)) {
+      this.#refresh(request, response)
+      return { response, status: { kind: 'hit', ttlSeconds: ttlSeconds(response, nowMs) } }
+    }
     const stored = response && { key: this.#variants.keyOf(request.key, response.variant), response }
     const fwd = this.#reasonToForward(request, response)
     const answered = await head({ ...request, stored, askedWith: askedWith(request) }, this.#options)

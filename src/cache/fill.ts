@@ -37,7 +37,7 @@ import type { SlicedBodyOptions } from './sliced-body.ts'
 import { SlicedBody } from './sliced-body.ts'
 import type { Reservation, Store } from './store.ts'
 import type { StoredResponse } from './stored-response.ts'
-import { StreamedBody } from './streamed-body.ts'
+import { NO_BYTES, StreamedBody } from './streamed-body.ts'
 import type { RequestFields, Variant, Variants } from './variants.ts'
 import { NO_VARIANT, variantOf } from './variants.ts'
 import type { FillOutcome, Waiter } from './waiters.ts'
@@ -127,7 +127,7 @@ export class Fill {
     try {
       const { clock, slices, maxObjectBytes } = this.#parts
       let range = this.#options.opening
-      let validators = this.#options.stored && validatorsOf(this.#options.stored)
+      let validators = this.#options.stored && validatorsOf(this.#options.stored, this.#options.isPersonal)
       for (;;) {
         const requestTimeMs = clock.now()
         const response = await this.#ask(range, validators)
@@ -207,7 +207,10 @@ export class Fill {
       this.#keep(answer(received, { contentType, body: admission.body, variant, decision }), decision)
       return
     }
-    if (source === undefined) throw new OriginError('broken', `a ${received.status} without a body`)
+    if (source === undefined) {
+      this.#handOut(received, NO_BYTES, admission.kind === 'uncacheable' ? admission.reason : 'status')
+      return
+    }
     if (admission.kind === 'sliced') {
       const part = { start: 0, end: admission.length, total: admission.length }
       this.#slice(received, source, { ...admission, variant }, part)

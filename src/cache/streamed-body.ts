@@ -16,7 +16,8 @@ type StreamedState =
   | { readonly kind: 'failed'; readonly error: OriginError }
   | { readonly kind: 'closed' }
 
-const NO_BYTES: OriginBody = {
+/** The content of an answer that has none. */
+export const NO_BYTES: OriginBody = {
   next: () => Promise.resolve({ done: true, value: undefined }),
   destroy: () => undefined,
   [Symbol.asyncIterator]: () => NO_BYTES,

@@ -4,6 +4,7 @@
  * What is accepted here can be served as it stands: patterns compile, header fields can be sent.
  */
 
+import { METHODS } from 'node:http'
 import * as z from 'zod'
 import { isFieldValue, isHopByHop } from '../http/headers.ts'
 import { compilePattern } from '../http/pattern.ts'
@@ -34,7 +35,10 @@ const OF_ANY_ROUTE = new Set(['match', 'passthrough', 'responseHeaders'])
 const NEGATIVE_TTL = { written: { 404: '1s', 403: '1s' } }
 
 /** An HTTP origin may say 403 to one client and not to the next. */
-const NEGATIVE_TTL_MS = { s3: { 404: 1000, 403: 1000 }, http: { 404: 1000 } }
+const NEGATIVE_TTL_MS = {
+  s3: { 404: 1000, 403: 1000 },
+  http: { 404: 1000, 405: 1000, 410: 1000, 414: 1000, 501: 1000 },
+}
 
 const STALE_IF_ERROR_MS = 3_600_000
 
@@ -72,6 +76,7 @@ const methodNames: Kind<readonly string[]> = {
       if (typeof name !== 'string' || !isToken(name))
         return { fault: 'expected a list of methods, such as [GET, HEAD, POST]' }
       if (name !== name.toUpperCase()) return { fault: 'expected methods in capital letters' }
+      if (!METHODS.includes(name)) return { fault: `holds ${name}, which is no method that can be received` }
       if (NEVER_PASSED_ON.includes(name)) return { fault: `holds ${name}, which is never passed on` }
     }
     if (!value.includes('GET') || !value.includes('HEAD')) return { fault: 'expected GET and HEAD among them' }
@@ -104,7 +109,7 @@ const negativeTtl = table(
   .optional()
   .meta({
     description:
-      'Freshness of answers without the object, by status; of an HTTP origin where it does not say. A status that is not listed is not kept. Default: 404: 1s, 403: 1s; of an HTTP origin 404: 1s alone.',
+      'Freshness of answers without the object, by status; of an HTTP origin where it does not say. A status that is not listed is not kept. Default: 404: 1s, 403: 1s; of an HTTP origin 1s for 404, 405, 410, 414 and 501.',
     default: NEGATIVE_TTL.written,
   })
 

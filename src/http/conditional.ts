@@ -46,7 +46,9 @@ export function evaluatePreconditions(
   if (ifNoneMatch !== undefined) {
     if (matches(ifNoneMatch, representation.etag, weakMatch)) return 'not-modified'
   } else if (ifModifiedSince !== undefined) {
-    if (isUnmodifiedSince(ifModifiedSince, representation) === true) return 'not-modified'
+    // What does not say when it changed has not changed since it was made (RFC 9111 §4.3.2).
+    const lastModified = representation.lastModified ?? representation.date
+    if (isUnmodifiedSince(ifModifiedSince, { lastModified }) === true) return 'not-modified'
   }
   return 'proceed'
 }

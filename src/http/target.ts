@@ -17,11 +17,19 @@ export const MAX_KEY_BYTES = 1024
 
 /**
  * - `ok`: `path` is percent-decoded and begins with `/`, `sentPath` is the same as it was sent; `query` is as it was
- *   sent too, without its `?`, empty if there is none
+ *   sent too, without its `?`, empty if there is none, and with it as `sentQuery`. Where `isUtf8` is false the path is
+ *   good enough to find a route by, and names no object of a store
  * - `refused`: the request goes no further; `text` repeats nothing of what was sent
  */
 export type RequestTarget =
-  | { readonly kind: 'ok'; readonly path: string; readonly sentPath: string; readonly query: string }
+  | {
+      readonly kind: 'ok'
+      readonly path: string
+      readonly sentPath: string
+      readonly query: string
+      readonly sentQuery: string
+      readonly isUtf8: boolean
+    }
   | { readonly kind: 'refused'; readonly status: 400 | 414; readonly text: string }
 
 type Refusal = Extract<RequestTarget, { kind: 'refused' }>
@@ -63,20 +71,32 @@ export function parseTarget(target: string): RequestTarget {
 
   const sentPath = pathEnd === -1 ? target : target.slice(0, pathEnd)
   const query = pathEnd === -1 ? '' : target.slice(pathEnd + 1)
-  if (hasEscape) return decodePath(sentPath, query)
+  const sentQuery = pathEnd === -1 ? '' : target.slice(pathEnd)
+  if (hasEscape) return decodePath(sentPath, query, sentQuery)
   if (hasLeadingDot && DOT_SEGMENT.test(sentPath)) return dotSegment
-  return { kind: 'ok', path: sentPath, sentPath, query }
+  return { kind: 'ok', path: sentPath, sentPath, query, sentQuery, isUtf8: true }
 }
 
-function decodePath(sentPath: string, query: string): RequestTarget {
+const WHOLE_ESCAPES = /^(?:[^%]|%[0-9A-Fa-f]{2})*$/
+const ESCAPE = /%([0-9A-Fa-f]{2})/g
+const lossyDecoder = new TextDecoder('utf-8', { ignoreBOM: true })
+
+function byteOf(_: string, digits: string): string {
+  return String.fromCharCode(Number.parseInt(digits, 16))
+}
+
+function decodePath(sentPath: string, query: string, sentQuery: string): RequestTarget {
   let path: string
+  let isUtf8 = true
   try {
     path = decodeURIComponent(sentPath)
   } catch {
     // A URIError is its only complaint: an incomplete escape, or bytes that are not UTF-8.
-    return badEscape
+    if (!WHOLE_ESCAPES.test(sentPath)) return badEscape
+    path = lossyDecoder.decode(Buffer.from(sentPath.replace(ESCAPE, byteOf), 'latin1'))
+    isUtf8 = false
   }
   if (path.includes('\0')) return nulInPath
   if (DOT_SEGMENT.test(path)) return dotSegment
-  return { kind: 'ok', path, sentPath, query }
+  return { kind: 'ok', path, sentPath, query, sentQuery, isUtf8 }
 }

@@ -80,7 +80,7 @@ export async function passOn(outgoing: Outgoing, { route, object }: Asked, optio
   await answering(outgoing, options, async () => {
     const onInformational = informer(req, res)
     const response = await relay({ req, origin: route.origin, object, signal, isTrusted, onInformational }, clock)
-    invalidateAfter({ req, object }, response, routes, cache)
+    invalidateAfter({ req, object, isTrusted }, response, routes, cache)
     if (signal.aborted) response.body.discard()
     else respond(outgoing, response, { ...PASSED_ON, fwdStatus: response.status }, clock.now(), options)
   })

@@ -27,6 +27,7 @@ export interface HandlerOptions extends ForwardOptions {
 export type Handler = (req: IncomingMessage, res: ServerResponse) => void
 
 const NOT_FOUND: ClientError = { status: 404, text: 'Not found' }
+const BAD_ESCAPE: ClientError = { status: 400, text: 'Bad percent-escape in the path' }
 const PATH_TOO_LONG: ClientError = { status: 414, text: 'The path is too long' }
 const READ_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD'])
 
@@ -58,6 +59,7 @@ export function createHandler(options: HandlerOptions): Handler {
     if (!methods.has(method)) return refuseMethod(outgoing, method, methods)
     const object = requestedObject(route, target)
     if (object === 'none') return sendError(outgoing, NOT_FOUND)
+    if (object === 'bad-escape') return sendError(outgoing, BAD_ESCAPE)
     if (object === 'too-long') return sendError(outgoing, PATH_TOO_LONG)
     const directives = route.http && requestDirectives(req, route.http)
     const asked: Asked = { route, object, path: target.path, directives }

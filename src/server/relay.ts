@@ -45,7 +45,7 @@ export async function relay(relaying: Relaying, clock: Clock): Promise<StoredRes
 
 /** RFC 9111 §4.4: the target's, and what Location and Content-Location name on the same host. */
 export function invalidateAfter(
-  { req, object }: Pick<Relaying, 'req' | 'object'>,
+  { req, object, isTrusted }: Pick<Relaying, 'req' | 'object' | 'isTrusted'>,
   { status, originHeaders }: StoredResponse,
   routes: readonly AnyRoute[],
   cache: Cache,
@@ -53,24 +53,31 @@ export function invalidateAfter(
   if (status >= 400 || isSafe(req.method)) return
   cache.invalidate(object.key)
   for (const reference of [originHeaders['location'], originHeaders['content-location']]) {
-    const key = reference === undefined ? undefined : keyOf(reference, req, routes)
+    const key = reference === undefined ? undefined : keyOf(reference, { req, isTrusted }, routes)
     if (key !== undefined) cache.invalidate(key)
   }
 }
 
 function keyOf(
   reference: string,
-  { url = '/', headers }: IncomingMessage,
+  { req, isTrusted }: Pick<Relaying, 'req' | 'isTrusted'>,
   routes: readonly AnyRoute[],
 ): string | undefined {
-  const base = `http://${headers.host ?? 'localhost'}`
-  const named = URL.parse(reference, `${base}${url}`)
-  if (named === null || named.host !== URL.parse(base)?.host) return undefined
+  const { url = '/', headers } = req
+  const base = URL.parse(`${schemeOf(req, isTrusted)}://${headers.host ?? 'localhost'}${url}`)
+  const named = base && URL.parse(reference, base)
+  if (named === null || named.origin !== base?.origin) return undefined
   const target = parseTarget(named.pathname + named.search)
   if (target.kind === 'refused') return undefined
   const route = findRoute(routes, target.path)
   const object = route === undefined || isPassthrough(route) ? undefined : requestedObject(route, target)
   return typeof object === 'object' ? object.key : undefined
+}
+
+/** By which scheme the client asked, as far as we or a trusted proxy can tell. */
+function schemeOf({ headers, socket }: IncomingMessage, isTrusted: Trust): string {
+  const isToldByProxy = headers['x-forwarded-proto'] === 'https' && isTrusted(socket.remoteAddress ?? '')
+  return isToldByProxy ? 'https' : 'http'
 }
 
 /** RFC 9110 §9.2.1 */

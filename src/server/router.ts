@@ -59,20 +59,21 @@ export function findRoute<Found extends AnyRoute>(routes: readonly Found[], path
 
 /**
  * An HTTP origin knows the object by path and query as they were sent, of the query only what is part of the key: what
- * makes no difference to the key must make none to the answer. `too-long`: no store has such a name.
+ * makes no difference to the key must make none to the answer. `too-long`, `bad-escape`: no store has such
+ * a name.
  */
-export function requestedObject(route: Route, target: Target): RequestedObject | 'none' | 'too-long' {
+export function requestedObject(route: Route, target: Target): RequestedObject | 'none' | 'too-long' | 'bad-escape' {
   const { origin, stripPrefix, queryInclude } = route
-  const query = queryInclude === 'all' ? target.query : selectQuery(target.query, queryInclude)
   if (route.http !== undefined) {
-    const path = objectKey(target.sentPath, stripPrefix)
-    const asSent = query === '' ? path : `${path}?${query}`
+    const asSent = objectKey(target.sentPath, stripPrefix) + queryFor(target, queryInclude)
     return { key: `${origin.name} ${asSent}`, objectKey: asSent }
   }
+  if (!target.isUtf8) return 'bad-escape'
   const key = objectKey(target.path, stripPrefix)
   // Never a listing of the bucket.
   if (key === '') return 'none'
   if (isLongerThanKeys(target.path)) return 'too-long'
+  const query = queryInclude === 'all' ? target.query : selectQuery(target.query, queryInclude)
   return { key: cacheKey(origin.name, key, query), objectKey: key }
 }
 
@@ -84,6 +85,13 @@ function objectKey(path: string, stripPrefix: string): string {
   const prefix = stripPrefix.endsWith('/') ? stripPrefix.slice(0, -1) : stripPrefix
   const isPrefixed = prefix !== '' && path.startsWith(prefix) && path.charCodeAt(prefix.length) === SLASH
   return path.slice((isPrefixed ? prefix.length : 0) + 1)
+}
+
+/** With its question mark; as it was sent, where all of it counts. */
+function queryFor({ query, sentQuery }: Target, include: readonly string[] | 'all'): string {
+  if (include === 'all') return sentQuery
+  const selected = selectQuery(query, include)
+  return selected === '' ? '' : `?${selected}`
 }
 
 /** A character takes three bytes at most, four where it is two units: most paths are seen to be short at once. */

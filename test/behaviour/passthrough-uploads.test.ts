@@ -116,6 +116,7 @@ test('an upload may take longer than a request that nobody wants the content of,
       onFillFailed: () => undefined,
     }),
     accessLog: () => undefined,
+    isTrusted: () => false,
     randomBoundary: () => 'x',
   })
   const passed = passedTraffic({ routes, clock, accessLog: () => undefined, uploads })

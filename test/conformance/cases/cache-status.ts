@@ -186,7 +186,7 @@ export const cacheStatus: readonly Case[] = [
     ),
     route: { requestCacheControl: 'honour' },
   },
-  ...['POST', 'DELETE', 'FOO'].map(
+  ...['POST', 'DELETE', 'LINK'].map(
     (method): Case => ({
       ...status(
         `method-${method.toLowerCase()}`,

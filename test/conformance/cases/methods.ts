@@ -146,7 +146,7 @@ export const methods: readonly Case[] = [
     what: 'a safe method invalidates nothing',
     requests: [{ answer: { fields: FRESH } }, { method: 'OPTIONS' }, { expect: { asked: false, bodyOf: 0 } }],
   },
-  ...['POST', 'PUT', 'DELETE', 'PATCH', 'FOO'].map(
+  ...['POST', 'PUT', 'DELETE', 'PATCH', 'LINK', 'FOO'].map(
     (method): Case => ({
       id: `method-passed-on-${method.toLowerCase()}`,
       kind: 'required',

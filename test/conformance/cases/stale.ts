@@ -31,6 +31,13 @@ const FORBIDDING: readonly (readonly [id: string, section: string, directives: s
   ['no-cache', 'RFC 9111 §5.2.2.4', 'no-cache'],
 ]
 
+/**
+ * RFC 5861's directives are extensions that modify what others say (RFC 9111 §5.2.3): beside s-maxage both readings
+ * stand, and content delivery networks take the one, HTTP's own text the other. Where nobody but the operator of the
+ * cache allows the stale answer there is only one.
+ */
+const kindOf = (forbidding: string): Case['kind'] => (forbidding === 's-maxage' ? 'optimal' : 'required')
+
 const TROUBLES: readonly (readonly [id: string, trouble: OriginAnswer])[] = [
   ['500', failing(500)],
   ['502', failing(502)],
@@ -41,12 +48,26 @@ const TROUBLES: readonly (readonly [id: string, trouble: OriginAnswer])[] = [
 ]
 
 export const stale: readonly Case[] = [
+  ...TROUBLES.map(([trouble, answer]) =>
+    troubled(
+      {
+        id: `stale-never-s-maxage-by-route-${trouble}`,
+        kind: 'required',
+        section: 'RFC 9111 §5.2.2.10',
+        what: `with s-maxage alone nothing stale is served, whatever the route allows (${trouble})`,
+        route: { staleIfError: '1h' },
+      },
+      's-maxage=1',
+      answer,
+      AN_ERROR,
+    ),
+  ),
   ...FORBIDDING.flatMap(([id, section, directives]) =>
     TROUBLES.filter(([trouble]) => ['503', 'reset'].includes(trouble)).map(([trouble, answer]) =>
       troubled(
         {
           id: `stale-never-${id}-${trouble}`,
-          kind: 'required',
+          kind: kindOf(id),
           section,
           what: `with ${id} nothing stale is served, also when the origin fails (${trouble})`,
         },
@@ -60,7 +81,7 @@ export const stale: readonly Case[] = [
     troubled(
       {
         id: `stale-never-${id}-while`,
-        kind: 'required',
+        kind: kindOf(id),
         section,
         what: `with ${id} nothing stale is served while it is validated`,
       },

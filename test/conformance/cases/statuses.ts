@@ -15,10 +15,10 @@ const NOT_HEURISTICALLY_CACHEABLE = [
   ...[428, 429, 431, 451, 499, 500, 502, 503, 504, 505, 511, 599],
 ]
 
-/** With a lifetime any final status may be stored, but 206 and 304. */
+/** With a lifetime any final status may be stored, but 206, 304, and those that forbid it (RFC 6585 §3 to §6). */
 const STORED_WITH_LIFETIME = [
   ...[200, 201, 202, 203, 204, 299, 300, 301, 302, 303, 307, 308, 400, 401, 403, 404, 405, 406, 409, 410, 414, 418],
-  ...[429, 451, 500, 501, 502, 503, 504, 599],
+  ...[451, 500, 501, 502, 503, 504, 599],
 ]
 
 const PASSED_ON = [
