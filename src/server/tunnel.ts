@@ -84,6 +84,7 @@ export class Tunnel {
     this.#connectTimer = clock.after(CONNECT_MS, () =>
       this.#fail(new OriginError('timeout', 'connecting took too long')),
     )
+    socket.once('timeout', () => socket.destroy())
     socket.once('close', () => this.#onClientGone())
     proxy.ws(req, socket, head, { target, agent, toProxy: true, prependPath: false }, () => undefined)
     if (this.#toOrigin !== undefined) this.#takeOver(this.#toOrigin)
@@ -168,17 +169,14 @@ export class Tunnel {
       socket.setTimeout(clientStallMs)
       socket.once('drain', onDrain)
     })
-    socket.once('timeout', () => socket.destroy())
     originSocket.on('error', (cause: NodeJS.ErrnoException) => {
       if (socket.destroyed) return
       const error = new OriginError('broken', `the origin broke off: ${cause.code ?? cause.message}`, { cause })
       exchange.error ??= error
       onFailure(error)
     })
-    originSocket.once('close', () => {
-      socket.setTimeout(clientStallMs)
-      socket.destroySoon()
-    })
+    // The library ends the client's side then; what is left for it has the usual time.
+    originSocket.once('close', () => socket.setTimeout(clientStallMs))
     socket.once('close', () => originSocket.destroy())
   }
 
@@ -226,7 +224,10 @@ export class Tunnel {
     this.#phase = 'refused'
     this.#connectTimer?.cancel()
     this.#early = []
-    outgoing.res.once('finish', () => socket.destroySoon())
+    const { res } = outgoing
+    res.once('finish', () => socket.destroySoon())
+    // Node does this for responses of its own.
+    socket.on('drain', () => res.emit('drain'))
     socket.resume()
   }
 
