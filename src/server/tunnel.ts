@@ -25,16 +25,19 @@ import { CONNECT_MS, IDLE_MS } from './passed-request.ts'
 import type { Outgoing } from './respond.ts'
 import { sendError } from './respond.ts'
 
+/** Where the library sends requests; `host` is of no use to it beside `hostname`, but it wants both. */
+export interface OriginAddress {
+  readonly protocol: string
+  readonly host: string
+  readonly hostname: string
+  readonly port: number
+}
+
 export interface TunnelOptions {
-  /** Its response is assigned to `socket` and closes with it. */
+  /** Its response is assigned to `socket`, closes with it, and ends it when it is finished itself. */
   readonly outgoing: Outgoing
   readonly socket: Socket
-  readonly target: {
-    readonly protocol: string
-    readonly host: string
-    readonly hostname: string
-    readonly port: number
-  }
+  readonly target: OriginAddress
   readonly agent: Agent
   /** Whether a connection is ready only after a TLS handshake. */
   readonly isSecure: boolean
@@ -62,7 +65,7 @@ export class Tunnel {
     this.#watch = new IdleWatch(options.clock, IDLE_MS, () => this.#onIdle())
   }
 
-  /** @param head takes the bytes over */
+  /** To be called once. `head` is what the client has sent behind its request. */
   open(head: Buffer): void {
     const { outgoing, socket, target, agent, clock, isSecure } = this.#options
     const { req } = outgoing
@@ -84,7 +87,6 @@ export class Tunnel {
     this.#connectTimer = clock.after(CONNECT_MS, () =>
       this.#fail(new OriginError('timeout', 'connecting took too long')),
     )
-    socket.once('timeout', () => socket.destroy())
     socket.once('close', () => this.#onClientGone())
     proxy.ws(req, socket, head, { target, agent, toProxy: true, prependPath: false }, () => undefined)
     if (this.#toOrigin !== undefined) this.#takeOver(this.#toOrigin)
@@ -220,14 +222,10 @@ export class Tunnel {
 
   /** What the client sends from here on is read, so that it comes to see the answer, and goes nowhere. */
   #refuse(): void {
-    const { outgoing, socket } = this.#options
+    const { socket } = this.#options
     this.#phase = 'refused'
     this.#connectTimer?.cancel()
     this.#early = []
-    const { res } = outgoing
-    res.once('finish', () => socket.destroySoon())
-    // Node does this for responses of its own.
-    socket.on('drain', () => res.emit('drain'))
     socket.resume()
   }
 
