@@ -17,10 +17,11 @@ import type { AccessLog } from './exchange.ts'
 import { beginExchange } from './exchange.ts'
 import { NO_PAIRS } from './fields.ts'
 import { framingFault } from './framing.ts'
+import { isPassthrough } from './passed-traffic.ts'
 import type { Outgoing, ResponderOptions } from './respond.ts'
 import { respond, sendAllowed, sendError } from './respond.ts'
 import type { AnyRoute, Route } from './router.ts'
-import { findRoute, isPassthrough, objectKey } from './router.ts'
+import { findRoute, objectKey } from './router.ts'
 
 export interface HandlerOptions extends ResponderOptions {
   readonly routes: readonly AnyRoute[]

@@ -16,8 +16,8 @@ import type { AccessLog } from './exchange.ts'
 import { beginExchange } from './exchange.ts'
 import { framingFault } from './framing.ts'
 import { hasContent } from './passed-fields.ts'
-import type { AnyRoute } from './router.ts'
-import { findRoute, isPassthrough } from './router.ts'
+import type { AnyRoute, PassthroughRoute } from './router.ts'
+import { findRoute } from './router.ts'
 import type { Uploads } from './uploads.ts'
 
 export interface PassedTrafficOptions {
@@ -83,4 +83,8 @@ function locate(req: IncomingMessage, routes: readonly AnyRoute[]) {
   if (target.kind === 'refused') return undefined
   const route = findRoute(routes, target.path)
   return route !== undefined && isPassthrough(route) ? { route, path: target.path } : undefined
+}
+
+export function isPassthrough(route: AnyRoute): route is PassthroughRoute {
+  return 'passthrough' in route
 }

@@ -28,10 +28,6 @@ export interface PassthroughRoute extends Pick<Route, 'match' | 'pattern' | 'res
 
 export type AnyRoute = Route | PassthroughRoute
 
-export function isPassthrough(route: AnyRoute): route is PassthroughRoute {
-  return 'passthrough' in route
-}
-
 export function findRoute<Found extends AnyRoute>(routes: readonly Found[], path: string): Found | undefined {
   for (const route of routes) {
     if (route.pattern.test(path)) return route
