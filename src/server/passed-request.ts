@@ -57,6 +57,7 @@ export class PassedRequest extends Stream {
   readonly #options: PassedRequestOptions
   readonly #watch: IdleWatch
   #phase: 'connecting' | 'waiting' | 'answering' | 'over' = 'connecting'
+  #toOrigin: ClientRequest | undefined
   #connectTimer: Timer | undefined
   #inviteTimer: Timer | undefined
   #hasInvited = false
@@ -67,8 +68,6 @@ export class PassedRequest extends Stream {
     this.#options = options
     this.#watch = new IdleWatch(options.clock, IDLE_MS, () => this.#onIdle())
   }
-
-  #toOrigin: ClientRequest | undefined
 
   override pipe<Destination extends NodeJS.WritableStream>(destination: Destination): Destination {
     this.#begin(destination as NodeJS.WritableStream as ClientRequest)
@@ -226,13 +225,13 @@ export class PassedRequest extends Stream {
 
   #end(): void {
     if (this.#phase === 'over') return
-    const wasWhole = this.#toOrigin?.writableFinished === true && this.#phase === 'answering'
+    // A connection that has carried a whole exchange is the agent's to keep.
+    const isWhole = this.#options.outgoing.res.writableEnded && this.#toOrigin?.writableFinished === true
+    if (this.#phase !== 'answering' || !isWhole) this.#toOrigin?.destroy()
     this.#phase = 'over'
     this.#connectTimer?.cancel()
     this.#inviteTimer?.cancel()
     this.#watch.stop()
-    // A connection that has carried a whole exchange is the agent's to keep.
-    if (!wasWhole || !this.#options.outgoing.res.writableEnded) this.#toOrigin?.destroy()
     this.#dropContent()
   }
 

@@ -49,17 +49,27 @@ export function passedTraffic({ routes, clock, accessLog, uploads }: PassedTraff
         return
       }
       const { route, path } = located
-      const res = new ServerResponse(req)
-      res.shouldKeepAlive = false
+      const res = responseOn(req, socket)
       const exchange = beginExchange(req, res, clock, accessLog)
       exchange.path = path
       exchange.route = route.match
-      res.assignSocket(socket)
       route.passthrough.upgrade({ req, res, exchange, routeHeaders: route.responseHeaders }, socket, head)
     },
     leavesContinue: (req) => hasContent(req) && framingFault(req) === undefined && locate(req, routes) !== undefined,
     isReceiving: (socket) => uploads.has(socket),
   }
+}
+
+/** An answer on a connection that Node has let go of: the last one there, and none if a tunnel takes its place. */
+function responseOn(req: IncomingMessage, socket: Socket): ServerResponse {
+  const res = new ServerResponse(req)
+  res.shouldKeepAlive = false
+  res.assignSocket(socket)
+  // Node does all this for responses of its own.
+  res.once('finish', () => socket.destroySoon())
+  socket.on('drain', () => res.emit('drain'))
+  socket.once('timeout', () => socket.destroy())
+  return res
 }
 
 /** RFC 6455 §4.1; one that brings content along is not one. */

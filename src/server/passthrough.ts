@@ -5,10 +5,9 @@
  * received, and its Host is only a field. Host stays the client's, since an application behind this makes its links and
  * cookies with it, and compares it with a WebSocket's Origin.
  *
- * http-proxy-3 makes the requests. What it would do by itself and must not: parse the path, pass fields of the
- * connection on, announce chunked content of a DELETE as empty, write the answer (it never ends where the origin dies),
- * and repeat nothing. So it gets a header that is ready, the path as it was sent, a stream that takes the request over
- * as it is piped, and the answer is passed on here.
+ * http-proxy-3 makes the requests. By itself it would parse the path, pass fields of the connection on, announce the
+ * chunked content of a DELETE as empty, and never end an answer whose origin dies. So it gets a header that is ready, the
+ * path as it was sent, and a stream that takes the origin's request over as it is piped; the answer is passed on here.
  */
 
 import type { IncomingMessage } from 'node:http'
@@ -24,6 +23,7 @@ import { hasContent, hasForeignCoding, requestFields } from './passed-fields.ts'
 import { PassedRequest } from './passed-request.ts'
 import type { Outgoing } from './respond.ts'
 import { sendError } from './respond.ts'
+import type { OriginAddress } from './tunnel.ts'
 import { Tunnel } from './tunnel.ts'
 import type { Uploads } from './uploads.ts'
 
@@ -57,12 +57,7 @@ const NOT_IMPLEMENTED: ClientError = { status: 501, text: 'This transfer coding 
 export class Passthrough {
   readonly #options: PassthroughOptions
   readonly #proxy: ProxyServer
-  readonly #target: {
-    readonly protocol: string
-    readonly host: string
-    readonly hostname: string
-    readonly port: number
-  }
+  readonly #target: OriginAddress
   readonly #isSecure: boolean
   readonly #keptAgent: HttpAgent
   readonly #freshAgent: HttpAgent
@@ -126,7 +121,7 @@ export class Passthrough {
       this.#tunnelCount -= 1
     })
     const { clock, clientStallMs, onFailure } = this.#options
-    new Tunnel({
+    const tunnel = new Tunnel({
       outgoing,
       socket,
       target: this.#target,
@@ -135,7 +130,12 @@ export class Passthrough {
       clock,
       clientStallMs,
       onFailure,
-    }).open(head)
+    })
+    try {
+      tunnel.open(head)
+    } catch (error) {
+      this.#onFault(outgoing, error)
+    }
   }
 
   /** Lets go of idle connections; those in use go with their requests. */
@@ -144,8 +144,8 @@ export class Passthrough {
   }
 
   #attempt(outgoing: Outgoing, agent: HttpAgent, repeat?: () => void): void {
-    const { req, res, exchange } = outgoing
-    const { clock, clientStallMs, uploads, onFailure, onFault } = this.#options
+    const { req, res } = outgoing
+    const { clock, clientStallMs, uploads, onFailure } = this.#options
     const isSecure = this.#isSecure
     const buffer = new PassedRequest({ outgoing, clock, clientStallMs, uploads, isSecure, repeat, onFailure })
     try {
@@ -157,10 +157,14 @@ export class Passthrough {
         () => undefined,
       )
     } catch (error) {
-      exchange.error = error instanceof Error ? error : new Error(String(error))
-      onFault(error)
-      sendError(outgoing, toClientError(error))
+      this.#onFault(outgoing, error)
     }
+  }
+
+  #onFault(outgoing: Outgoing, error: unknown): void {
+    outgoing.exchange.error = error instanceof Error ? error : new Error(String(error))
+    this.#options.onFault(error)
+    sendError(outgoing, toClientError(error))
   }
 
   #refuse(outgoing: Outgoing): void {

@@ -25,16 +25,19 @@ import { CONNECT_MS, IDLE_MS } from './passed-request.ts'
 import type { Outgoing } from './respond.ts'
 import { sendError } from './respond.ts'
 
+/** Where the library sends requests; `host` is of no use to it beside `hostname`, but it wants both. */
+export interface OriginAddress {
+  readonly protocol: string
+  readonly host: string
+  readonly hostname: string
+  readonly port: number
+}
+
 export interface TunnelOptions {
-  /** Its response is assigned to `socket` and closes with it. */
+  /** Its response is assigned to `socket`, closes with it, and ends it when it is finished itself. */
   readonly outgoing: Outgoing
   readonly socket: Socket
-  readonly target: {
-    readonly protocol: string
-    readonly host: string
-    readonly hostname: string
-    readonly port: number
-  }
+  readonly target: OriginAddress
   readonly agent: Agent
   /** Whether a connection is ready only after a TLS handshake. */
   readonly isSecure: boolean
@@ -62,7 +65,7 @@ export class Tunnel {
     this.#watch = new IdleWatch(options.clock, IDLE_MS, () => this.#onIdle())
   }
 
-  /** @param head takes the bytes over */
+  /** To be called once. `head` is what the client has sent behind its request. */
   open(head: Buffer): void {
     const { outgoing, socket, target, agent, clock, isSecure } = this.#options
     const { req } = outgoing
@@ -168,17 +171,14 @@ export class Tunnel {
       socket.setTimeout(clientStallMs)
       socket.once('drain', onDrain)
     })
-    socket.once('timeout', () => socket.destroy())
     originSocket.on('error', (cause: NodeJS.ErrnoException) => {
       if (socket.destroyed) return
       const error = new OriginError('broken', `the origin broke off: ${cause.code ?? cause.message}`, { cause })
       exchange.error ??= error
       onFailure(error)
     })
-    originSocket.once('close', () => {
-      socket.setTimeout(clientStallMs)
-      socket.destroySoon()
-    })
+    // The library ends the client's side then; what is left for it has the usual time.
+    originSocket.once('close', () => socket.setTimeout(clientStallMs))
     socket.once('close', () => originSocket.destroy())
   }
 
@@ -222,11 +222,10 @@ export class Tunnel {
 
   /** What the client sends from here on is read, so that it comes to see the answer, and goes nowhere. */
   #refuse(): void {
-    const { outgoing, socket } = this.#options
+    const { socket } = this.#options
     this.#phase = 'refused'
     this.#connectTimer?.cancel()
     this.#early = []
-    outgoing.res.once('finish', () => socket.destroySoon())
     socket.resume()
   }
 

@@ -2,10 +2,10 @@
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
-import type { AddressInfo, Socket } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
 import { startUnacceptingPort } from '../origin/unaccepting.ts'
-import { type OriginConnection, startAnswering, startRawOrigin } from '../support/raw-origin.ts'
+import { heldBack, type OriginConnection, startAnswering, startRawOrigin } from '../support/raw-origin.ts'
 import { gate } from '../support/s3-socket-server.ts'
 import {
   hasAnswers,
@@ -377,7 +377,7 @@ test('a server that does not read holds the client back', async () => {
   client.write(`POST /api/x HTTP/1.1\r\nHost: x\r\nContent-Length: ${bytes.length}\r\nConnection: close\r\n\r\n`)
   const sent = new Promise<'sent'>((resolve) => client.socket.write(bytes, () => resolve('sent')))
 
-  expect(await Promise.race([sent, quiet(client.socket)])).toBe('held back')
+  expect(await Promise.race([sent, heldBack(client.socket)])).toBe('held back')
   reading.open()
 
   await all
@@ -385,19 +385,6 @@ test('a server that does not read holds the client back', async () => {
   expect(hash.digest('hex')).toBe(createHash('sha256').update(bytes).digest('hex'))
   expect(parseAnswers(await client.closed).map(({ status }) => status)).toEqual([200])
 })
-
-/** Resolves when a socket has stopped taking bytes. */
-async function quiet(socket: Socket): Promise<'held back'> {
-  let last = -1
-  let same = 0
-  while (same < 50) {
-    await new Promise((resolve) => setImmediate(resolve))
-    const now = socket.bytesWritten - socket.writableLength
-    same = now === last ? same + 1 : 0
-    last = now
-  }
-  return 'held back'
-}
 
 test('more requests at once than are allowed are a 503 with Retry-After', async () => {
   const origin = await startRawOrigin()
@@ -414,4 +401,26 @@ test('more requests at once than are allowed are a 503 with Retry-After', async 
   expect(origin.connections.length).toBe(1024)
   for (const client of clients) client.leave()
   await origin.socketsAtMost(0)
+})
+
+test.each([
+  ['at once', ''],
+  ['later', 'later'],
+])('bytes that a server sends beyond its answer (%s) are in no other answer', async (_what, when) => {
+  const extra = 'HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil'
+  const origin = await startRawOrigin((connection) => {
+    connection.socket.on('data', () => connection.write(when === '' ? OK + extra : OK))
+  })
+  const { port } = await startShield(passingTo(origin.url))
+  const bodies: string[] = []
+
+  for (let nth = 0; nth < 5; nth += 1) {
+    bodies.push((await request(port, { path: '/api/x' })).body.toString())
+    const connection = origin.connections.at(-1)
+    if (when !== '' && connection !== undefined && !connection.socket.destroyed) {
+      await new Promise<void>((resolve) => connection.socket.write(extra, () => resolve()))
+    }
+  }
+
+  expect(bodies).toEqual(times(5, () => 'ok'))
 })

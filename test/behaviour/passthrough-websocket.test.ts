@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { connect } from 'node:net'
 import { expect, test } from 'vitest'
-import { fieldsOf, type OriginConnection, startAnswering, startRawOrigin } from '../support/raw-origin.ts'
+import { fieldsOf, heldBack, type OriginConnection, startAnswering, startRawOrigin } from '../support/raw-origin.ts'
 import {
   hasAnswers,
   openRaw,
@@ -238,13 +238,24 @@ test('a refusal of many megabytes waits for a client that reads slowly', async (
   client.socket.pause()
   connection.write(`HTTP/1.1 500 No\r\nContent-Length: ${bytes.length}\r\n\r\n`)
   connection.write(bytes)
-  await request(client.socket.remotePort ?? 0, { path: '/none' })
+  await heldBack(connection.socket)
   expect(connection.socket.writableLength).toBeGreaterThan(0)
   client.socket.resume()
 
   const [answer] = parseAnswers(await client.closed)
   expect(answer?.isWhole).toBe(true)
   expect(answer?.body.equals(bytes)).toBe(true)
+})
+
+test('a refusal whose client takes nothing for too long is cut off', async () => {
+  const { client, connection, origin, accessRecords } = await asking({ clientStallMs: 100 })
+  client.socket.pause()
+  connection.write(`HTTP/1.1 500 No\r\nContent-Length: ${48 * 1024 ** 2}\r\n\r\n`)
+  connection.write(Buffer.alloc(48 * 1024 ** 2))
+
+  await origin.socketsAtMost(0)
+  expect(await accessRecords(1)).toMatchObject([{ status: 500, end: 'left' }])
+  client.leave()
 })
 
 test.each(['end', 'reset'] as const)('a refusal that breaks off (%s) cuts the client off', async (act) => {
@@ -364,6 +375,18 @@ test('a client that is reset is gone for the server', async () => {
   await connection.closed
   await origin.socketsAtMost(0)
   expect(await accessRecords(1)).toMatchObject([{ status: 101, end: 'left' }])
+})
+
+test('a server that goes on sending to a client that was reset finds nobody there', async () => {
+  const { client, connection, origin, accessRecords } = await joined({ allowHalfOpen: true })
+  client.socket.resetAndDestroy()
+  await accessRecords(1)
+
+  const sendMore = () => {
+    connection.write('more')
+    return origin.open
+  }
+  await expect.poll(sendMore).toBe(0)
 })
 
 test('a server that is reset is gone for the client', async () => {

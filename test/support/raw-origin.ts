@@ -144,3 +144,15 @@ export function fieldsOf(head: string): readonly (readonly [string, string])[] {
     return [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim()] as const
   })
 }
+
+/** Resolves when a socket with bytes to send has stopped getting rid of them. */
+export async function heldBack(socket: Socket): Promise<'held back'> {
+  let last = -1
+  for (let unchanged = 0; unchanged < 50; ) {
+    await new Promise((resolve) => setImmediate(resolve))
+    const sent = socket.bytesWritten - socket.writableLength
+    unchanged = sent === last ? unchanged + 1 : 0
+    last = sent
+  }
+  return 'held back'
+}
