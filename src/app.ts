@@ -121,6 +121,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     isTrusted: compileTrust(config.trustedProxies),
     randomBoundary: randomUUID,
     clientStallMs,
+    uploads,
   })
   const passed = passedTraffic({ routes, clock, accessLog, uploads })
   let phase: Phase = 'starting'

@@ -15,7 +15,7 @@ import type { Clock, Timer } from '../clock.ts'
 import { OriginError } from '../errors.ts'
 import { givenUp } from './failure.ts'
 import { LentContent } from './http-content.ts'
-import { type AnswerHead, answerHead, endToEndPairs, requestFields } from './http-fields.ts'
+import { type AnswerHead, answerHead, interimPairs, requestFields } from './http-fields.ts'
 import { failureOf } from './http-outcome.ts'
 import type { HttpSocket, HttpSockets } from './http-sockets.ts'
 import type { FieldPairs, OriginRequest, OriginResponse } from './origin.ts'
@@ -108,7 +108,7 @@ class HttpExchange implements Dispatcher.DispatchHandler {
   onResponseStart(controller: Dispatcher.DispatchController, status: number): void {
     if (this.#state.is !== 'asking') return
     const pairs = pairsOf(controller.rawHeaders)
-    if (status < 200) this.#request.onInformational?.(status, endToEndPairs(pairs))
+    if (status < 200) this.#request.onInformational?.(status, interimPairs(pairs))
     else this.#answer(controller, status, answerHead(pairs))
   }
 

@@ -69,6 +69,11 @@ export function endToEndPairs(pairs: FieldPairs): string[] {
   })
 }
 
+/** Those of an interim answer that go on; it has no content to announce (RFC 9110 §8.6). */
+export function interimPairs(pairs: FieldPairs): string[] {
+  return endToEndPairs(pairs).filter((_, index, kept) => nameAt(kept, index) !== 'content-length')
+}
+
 /** The name of the field whose name or value is at `index`, in lower case. */
 function nameAt(pairs: FieldPairs, index: number): string {
   return pairs[index - (index % 2)]?.toLowerCase() ?? ''

@@ -13,16 +13,18 @@ import type { Trust } from '../http/forwarded.ts'
 import type { RequestDirectives } from '../http/request-directives.ts'
 import { isPlaylist } from '../media/types.ts'
 import { forwarded, informer } from './forwarding.ts'
-import { invalidateAfter, relay } from './relay.ts'
+import { hasContent, invalidateAfter, relay } from './relay.ts'
 import type { Outgoing, ResponderOptions } from './respond.ts'
 import { respond, sendError } from './respond.ts'
 import type { AnyRoute, RequestedObject, Route } from './router.ts'
+import { dropContent, type Uploads } from './uploads.ts'
 
 export interface ForwardOptions extends ResponderOptions {
   readonly routes: readonly AnyRoute[]
   readonly cache: Cache
   readonly clock: Clock
   readonly isTrusted: Trust
+  readonly uploads: Uploads
   /** A failure that is no OriginError is a fault of this program, and is reported here. */
   readonly onFault: (error: unknown) => void
 }
@@ -75,8 +77,16 @@ export async function forward(outgoing: Outgoing, asked: Asked, options: Forward
 /** The way of a request that may change something. */
 export async function passOn(outgoing: Outgoing, { route, object }: Asked, options: ForwardOptions) {
   const { req, res } = outgoing
-  const { cache, clock, routes, isTrusted } = options
+  const { cache, clock, routes, isTrusted, uploads } = options
   const { signal } = abortOnClose(res)
+  if (hasContent(req)) {
+    uploads.begin(req.socket)
+    // After the origin's request has let go of it.
+    res.once('close', () => {
+      uploads.end(req.socket)
+      dropContent(req, clock)
+    })
+  }
   await answering(outgoing, options, async () => {
     const onInformational = informer(req, res)
     const response = await relay({ req, origin: route.origin, object, signal, isTrusted, onInformational }, clock)

@@ -8,9 +8,10 @@ import type { ClientError } from '../errors.ts'
 
 const NO_HOST: ClientError = { status: 400, text: 'The Host field is missing' }
 const TWO_HOSTS: ClientError = { status: 400, text: 'More than one Host field' }
+const UNKNOWN_CODING: ClientError = { status: 501, text: 'This transfer coding is not understood' }
 const CHUNKS_IN_HTTP_1_0: ClientError = { status: 400, text: 'HTTP/1.0 knows no Transfer-Encoding' }
 
-/** What to refuse a request with (RFC 9112 §3.2, §6.1), or undefined for one that is well framed. */
+/** What to refuse a request with (RFC 9112 §3.2, §6.1, §6.3), or undefined for one that is well framed. */
 export function framingFault({ rawHeaders, headers, httpVersionMinor }: IncomingMessage): ClientError | undefined {
   let hostCount = 0
   for (let index = 0; index < rawHeaders.length; index += 2) {
@@ -18,6 +19,9 @@ export function framingFault({ rawHeaders, headers, httpVersionMinor }: Incoming
     if (name?.length === 4 && name.toLowerCase() === 'host') hostCount += 1
   }
   if (hostCount > 1) return TWO_HOSTS
-  if (httpVersionMinor === 0) return headers['transfer-encoding'] === undefined ? undefined : CHUNKS_IN_HTTP_1_0
-  return hostCount === 0 ? NO_HOST : undefined
+  const coding = headers['transfer-encoding']
+  if (httpVersionMinor === 0) return coding === undefined ? undefined : CHUNKS_IN_HTTP_1_0
+  if (hostCount === 0) return NO_HOST
+  // Any other one would stay in the content, and nobody behind us would know of it.
+  return coding === undefined || coding.trim().toLowerCase() === 'chunked' ? undefined : UNKNOWN_CODING
 }

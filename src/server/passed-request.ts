@@ -22,14 +22,12 @@ import { expectsContinue, hasContent, interimPairs } from './passed-fields.ts'
 import type { Outgoing } from './respond.ts'
 import { sendError } from './respond.ts'
 import { cutOff } from './send.ts'
-import type { Uploads } from './uploads.ts'
+import { dropContent, type Uploads } from './uploads.ts'
 
 /** From the beginning of a connection to the end of its handshake, as for other origins. */
 export const CONNECT_MS = 5000
 /** Without a byte in either direction while one is due, the wait for the answer included; what nginx allows by default. */
 export const IDLE_MS = 60_000
-/** How long content that nobody wants any more is read, so that its sender comes to see the answer. */
-const LINGER_MS = 30_000
 /** An origin that ignores an expectation waits for content as its client waits for the invitation. */
 const INVITE_MS = 1000
 /** More interim answers than anybody has a use for. */
@@ -240,20 +238,6 @@ export class PassedRequest extends Stream {
     const { req } = outgoing
     req.off('data', this.#onContent)
     req.off('end', this.#onContentEnd)
-    if (req.complete || req.destroyed) {
-      req.resume()
-      return
-    }
-    const { socket } = req
-    const linger = clock.after(LINGER_MS, () => socket.destroy())
-    const stop = () => {
-      linger.cancel()
-      req.off('close', stop)
-      socket.off('close', stop)
-    }
-    // A request that has been answered does not hear of the end of its connection.
-    req.once('close', stop)
-    socket.once('close', stop)
-    req.resume()
+    dropContent(req, clock)
   }
 }

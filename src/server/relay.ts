@@ -33,7 +33,7 @@ export async function relay(relaying: Relaying, clock: Clock): Promise<StoredRes
   const { body, ...answered } = await origin.fetch({
     method: req.method ?? 'GET',
     key: object.objectKey,
-    fields: originFields(req, isTrusted, 'passed-on'),
+    fields: [...originFields(req, isTrusted, 'passed-on'), ...announcedLength(req)],
     ...(hasContent(req) && { content: req }),
     priority: 'segment',
     signal,
@@ -85,6 +85,12 @@ function isSafe(method: string | undefined): boolean {
   return method === 'GET' || method === 'HEAD' || method === 'OPTIONS' || method === 'TRACE'
 }
 
-function hasContent({ headers }: IncomingMessage): boolean {
+export function hasContent({ headers }: IncomingMessage): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
+}
+
+/** An origin may refuse content whose length it is not told (RFC 9110 §15.5.12). */
+function announcedLength({ headers }: IncomingMessage): readonly string[] {
+  const length = headers['content-length']
+  return length === undefined ? [] : ['Content-Length', length]
 }

@@ -65,7 +65,7 @@ export function findRoute<Found extends AnyRoute>(routes: readonly Found[], path
 export function requestedObject(route: Route, target: Target): RequestedObject | 'none' | 'too-long' | 'bad-escape' {
   const { origin, stripPrefix, queryInclude } = route
   if (route.http !== undefined) {
-    const asSent = objectKey(target.sentPath, stripPrefix) + queryFor(target, queryInclude)
+    const asSent = sentObjectKey(target.sentPath, stripPrefix) + queryFor(target, queryInclude)
     return { key: `${origin.name} ${asSent}`, objectKey: asSent }
   }
   if (!target.isUtf8) return 'bad-escape'
@@ -82,9 +82,37 @@ export function requestedObject(route: Route, target: Target): RequestedObject |
  * does not cut `/vodka`.
  */
 function objectKey(path: string, stripPrefix: string): string {
-  const prefix = stripPrefix.endsWith('/') ? stripPrefix.slice(0, -1) : stripPrefix
+  const prefix = withoutLastSlash(stripPrefix)
   const isPrefixed = prefix !== '' && path.startsWith(prefix) && path.charCodeAt(prefix.length) === SLASH
   return path.slice((isPrefixed ? prefix.length : 0) + 1)
+}
+
+/**
+ * The same of a path as it was sent, whose prefix may have been escaped in any way (RFC 3986 §6.2.2.2); a route is found
+ * by the decoded path, too. An escaped slash ends no segment.
+ */
+function sentObjectKey(sentPath: string, stripPrefix: string): string {
+  const prefix = withoutLastSlash(stripPrefix)
+  let end = 0
+  for (let slash = prefix.indexOf('/'); slash !== -1 && end !== -1; slash = prefix.indexOf('/', slash + 1)) {
+    end = sentPath.indexOf('/', end + 1)
+  }
+  const isPrefixed = end > 0 && decoded(sentPath.slice(0, end)) === prefix
+  return isPrefixed ? sentPath.slice(end + 1) : objectKey(sentPath, stripPrefix)
+}
+
+/** Undefined for what is no UTF-8. */
+function decoded(path: string): string | undefined {
+  try {
+    return decodeURIComponent(path)
+  } catch {
+    // Its only complaint: the target was checked for whole escapes.
+    return undefined
+  }
+}
+
+function withoutLastSlash(prefix: string): string {
+  return prefix.endsWith('/') ? prefix.slice(0, -1) : prefix
 }
 
 /** With its question mark; as it was sent, where all of it counts. */
