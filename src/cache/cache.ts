@@ -86,6 +86,7 @@ const DEFAULT_SLICE_BYTES = 1024 * 1024
 /** A URL whose every answer varies by something else is not followed for ever. */
 const MAX_VARIANT_REPEATS = 4
 const NO_FIELDS: RequestFields = {}
+const noFields = () => NO_FIELDS
 
 export class Cache {
   readonly #options: CacheOptions
@@ -133,11 +134,14 @@ export class Cache {
     return this.#runs.size
   }
 
-  /** The stored answer if it may be used as it is. */
+  /**
+   * The stored answer if it may be used as it is.
+   * @param fields of the request; only called where the answers to this URL vary
+   */
   fresh(
     key: CacheKey,
     nowMs: number,
-    fields: RequestFields = NO_FIELDS,
+    fields: () => RequestFields = noFields,
     directives?: RequestDirectives,
   ): StoredResponse | undefined {
     const stored = this.#select(key, fields)
@@ -153,7 +157,7 @@ export class Cache {
   async forward(request: CacheRequest): Promise<Answer | undefined> {
     const { key, client } = request
     const nowMs = this.#options.clock.now()
-    const stored = this.#select(key, fieldsOf(request))
+    const stored = this.#select(key, () => fieldsOf(request))
     if (stored !== undefined && mayUseWhileRevalidating(stored, nowMs, client)) {
       this.#refresh(request, stored)
       return { response: stored, status: { kind: 'hit', ttlSeconds: ttlSeconds(stored, nowMs) } }
@@ -178,7 +182,7 @@ export class Cache {
 
   /** The answer to HEAD by an origin's own answer to HEAD, which also tells whether what is stored still holds. */
   async head(request: CacheRequest): Promise<Answer> {
-    const response = this.#select(request.key, fieldsOf(request))
+    const response = this.#select(request.key, () => fieldsOf(request))
     const nowMs = this.#options.clock.now()
     if (response !== undefined && mayUseWhileRevalidating(response, nowMs, request.client)) {
       this.#refresh(request, response)
@@ -214,11 +218,11 @@ export class Cache {
   }
 
   /** The newest stored answer that this request selects (RFC 9111 §4.1). */
-  #select(url: CacheKey, fields: RequestFields): StoredResponse | undefined {
+  #select(url: CacheKey, fields: () => RequestFields): StoredResponse | undefined {
     const { store } = this.#options
     if (!this.#variants.has(url)) return store.get(url)
     let newest: StoredResponse | undefined
-    for (const key of this.#variants.keysFor(url, fields)) {
+    for (const key of this.#variants.keysFor(url, fields())) {
       const stored = store.get(key)
       if (stored !== undefined && stored.responseTimeMs >= (newest?.responseTimeMs ?? 0)) newest = stored
     }
