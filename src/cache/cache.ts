@@ -85,7 +85,10 @@ export interface Answer {
 const DEFAULT_SLICE_BYTES = 1024 * 1024
 /** A URL whose every answer varies by something else is not followed for ever. */
 const MAX_VARIANT_REPEATS = 4
+/** So long after its headers an answer is given to those who come, however short-lived it is: they come in herds. */
+const JUST_HERE_MS = 2000
 const NO_FIELDS: RequestFields = {}
+const noFields = () => NO_FIELDS
 
 export class Cache {
   readonly #options: CacheOptions
@@ -133,11 +136,14 @@ export class Cache {
     return this.#runs.size
   }
 
-  /** The stored answer if it may be used as it is. */
+  /**
+   * The stored answer if it may be used as it is.
+   * @param fields of the request; only called where the answers to this URL vary
+   */
   fresh(
     key: CacheKey,
     nowMs: number,
-    fields: RequestFields = NO_FIELDS,
+    fields: () => RequestFields = noFields,
     directives?: RequestDirectives,
   ): StoredResponse | undefined {
     const stored = this.#select(key, fields)
@@ -153,7 +159,7 @@ export class Cache {
   async forward(request: CacheRequest): Promise<Answer | undefined> {
     const { key, client } = request
     const nowMs = this.#options.clock.now()
-    const stored = this.#select(key, fieldsOf(request))
+    const stored = this.#select(key, () => fieldsOf(request))
     if (stored !== undefined && mayUseWhileRevalidating(stored, nowMs, client)) {
       this.#refresh(request, stored)
       return { response: stored, status: { kind: 'hit', ttlSeconds: ttlSeconds(stored, nowMs) } }
@@ -178,7 +184,7 @@ export class Cache {
 
   /** The answer to HEAD by an origin's own answer to HEAD, which also tells whether what is stored still holds. */
   async head(request: CacheRequest): Promise<Answer> {
-    const response = this.#select(request.key, fieldsOf(request))
+    const response = this.#select(request.key, () => fieldsOf(request))
     const nowMs = this.#options.clock.now()
     if (response !== undefined && mayUseWhileRevalidating(response, nowMs, request.client)) {
       this.#refresh(request, response)
@@ -199,9 +205,7 @@ export class Cache {
     for (const one of this.#variants.allKeys(key)) this.#options.store.delete(one)
     this.#variants.forget(key)
     for (const fill of this.#fills.values()) {
-      if (fill.url !== key) continue
-      fill.disown()
-      this.#fills.delete(fill.key)
+      if (fill.url === key) this.#disown(fill)
     }
   }
 
@@ -214,11 +218,11 @@ export class Cache {
   }
 
   /** The newest stored answer that this request selects (RFC 9111 §4.1). */
-  #select(url: CacheKey, fields: RequestFields): StoredResponse | undefined {
+  #select(url: CacheKey, fields: () => RequestFields): StoredResponse | undefined {
     const { store } = this.#options
     if (!this.#variants.has(url)) return store.get(url)
     let newest: StoredResponse | undefined
-    for (const key of this.#variants.keysFor(url, fields)) {
+    for (const key of this.#variants.keysFor(url, fields())) {
       const stored = store.get(key)
       if (stored !== undefined && stored.responseTimeMs >= (newest?.responseTimeMs ?? 0)) newest = stored
     }
@@ -243,7 +247,7 @@ export class Cache {
       return this.#fetch(request, stored, fwd, repeats)
     }
 
-    const underWay = this.#fills.get(fillKey)
+    const underWay = this.#joinable(fillKey, request)
     const collapsed = underWay !== undefined
     const fill = underWay ?? this.#create(request, stored, fillKey)
     const outcome = await this.#join(fill, request, !collapsed)
@@ -266,6 +270,28 @@ export class Cache {
       default:
         return outcome satisfies never
     }
+  }
+
+  /**
+   * The fill that is under way for a key, unless what it brings is too old by now for a request that comes now: an
+   * event stream, or a long body of something short-lived. It goes on for those who read it.
+   */
+  #joinable(fillKey: CacheKey, { client }: CacheRequest): Fill | undefined {
+    const fill = this.#fills.get(fillKey)
+    if (fill?.state.kind !== 'filling') return fill
+    const { response } = fill.state
+    const nowMs = this.#options.clock.now()
+    const isJustHere = !asksForNewer(client) && nowMs - response.responseTimeMs < JUST_HERE_MS
+    const isGood = client === undefined ? isFresh(response, nowMs) : isUsable(response, nowMs, client.directives)
+    if (isJustHere || isGood) return fill
+    this.#disown(fill)
+    return undefined
+  }
+
+  /** What it brings is for those who wait for it or read it, and for nobody else. */
+  #disown(fill: Fill): void {
+    fill.disown()
+    this.#fills.delete(fill.key)
   }
 
   #join(fill: Fill, { range, signal, client }: CacheRequest, isAsker: boolean): Promise<FillOutcome> {
@@ -386,9 +412,12 @@ export class Cache {
 
 /** A request that asks for something better than what is stale is not given that. */
 function mayUseWhileRevalidating(stored: StoredResponse, nowMs: number, client: ClientRequest | undefined): boolean {
-  if (isFresh(stored, nowMs) || nowMs >= stored.whileRevalidateUntilMs) return false
+  return !isFresh(stored, nowMs) && nowMs < stored.whileRevalidateUntilMs && !asksForNewer(client)
+}
+
+function asksForNewer(client: ClientRequest | undefined): boolean {
   const { noCache = false, maxAge, minFresh } = client?.directives ?? {}
-  return !noCache && maxAge === undefined && minFresh === undefined
+  return noCache || maxAge !== undefined || minFresh !== undefined
 }
 
 function fieldsOf({ client }: CacheRequest): RequestFields {

@@ -14,7 +14,8 @@
  * `requesting → filling → complete | uncacheable | failed`, or `requesting → notModified | uncacheable | failed`.
  * In each of the last four the fill is over: its reservation is used or released and its origin connection is free
  * (or, if uncacheable, belongs to the answer that was handed out). A fill that was disowned, because what it brings is
- * out of date before it is here, goes the same way for those who wait for it, and stores nothing.
+ * out of date before it is here, goes the same way for those who wait for it, and stores nothing. One whose readers
+ * have all left goes on for the next one, but not for ever: see unread.ts.
  */
 
 import type { Clock } from '../clock.ts'
@@ -38,6 +39,7 @@ import { SlicedBody } from './sliced-body.ts'
 import type { Reservation, Store } from './store.ts'
 import type { StoredResponse } from './stored-response.ts'
 import { NO_BYTES, StreamedBody } from './streamed-body.ts'
+import { watchUnread } from './unread.ts'
 import type { RequestFields, Variant, Variants } from './variants.ts'
 import { NO_VARIANT, variantOf } from './variants.ts'
 import type { FillOutcome, Waiter } from './waiters.ts'
@@ -223,8 +225,10 @@ export class Fill {
     }
     const response = answer(received, { contentType, body: admission.body, variant, decision })
     this.#begin(response, decision)
+    const unread = watchUnread(admission.body, this.#parts.clock, () => this.abort())
     if (admission.kind === 'growing') await this.#grow(body, response, admission.body, decision)
     else await this.#fill(body, response, admission.body, admission.reservation, decision)
+    unread.cancel()
   }
 
   #contentType({ headers }: Received): string | undefined {

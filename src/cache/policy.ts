@@ -99,13 +99,17 @@ export function decide(received: Received, rules: CacheRules, { isAuthorized }: 
     cacheControl,
     hasExplicitFreshness: statedSeconds !== undefined || ttlMs !== undefined || negativeTtlMs !== undefined,
   })
-  if (verdict === 'status') return isError ? shared(status) : { kind: 'uncacheable', reason: 'status' }
+  const setsCookie = setCookies !== undefined && setCookies.length > 0
+  if (verdict === 'status') {
+    const isPersonal = setsCookie || !isForAll(status)
+    return { kind: isPersonal ? 'uncacheable' : 'share', reason: reasonOf(status) }
+  }
   if (verdict === 'authorization' || (verdict !== 'storable' && ttlMs === undefined)) {
     return { kind: 'uncacheable', reason: verdict === 'method' ? 'status' : verdict }
   }
   // A part is kept by whoever asked for it as a part; it is never taken for the whole (RFC 9111 §3.3).
   if (status === 206) return { kind: 'uncacheable', reason: 'status' }
-  if (rules.storesSetCookie === false && setCookies !== undefined && setCookies.length > 0) {
+  if (rules.storesSetCookie === false && setsCookie) {
     return { kind: 'uncacheable', reason: 'set-cookie' }
   }
   if (statedSeconds !== undefined) return { kind: 'store', freshness: statedFreshness(received, statedSeconds, rules) }
@@ -115,8 +119,20 @@ export function decide(received: Received, rules: CacheRules, { isAuthorized }: 
     : { kind: 'store', freshness: freshnessFor(received, cacheControl, rules, responseTimeMs + lifetimeMs) }
 }
 
+/**
+ * Whether an answer that is not kept is still one to all who wait for it: the origin fails, or has no such thing. What
+ * is wrong with the request of one of them says nothing about those of the others; 429 is about how much one has asked.
+ */
+function isForAll(status: number): boolean {
+  return status === 404 || status === 410 || status >= 500
+}
+
 function shared(status: number): Decision {
-  return { kind: 'share', reason: isFailure(status) ? 'failure' : 'status' }
+  return { kind: 'share', reason: reasonOf(status) }
+}
+
+function reasonOf(status: number): UncacheableReason {
+  return isFailure(status) ? 'failure' : 'status'
 }
 
 function decideNegative({ status, responseTimeMs }: Received, rules: CacheRules): Decision {

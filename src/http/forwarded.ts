@@ -36,6 +36,14 @@ export interface Forwarding {
   readonly clientAddress: string
 }
 
+/** What the first request was sent to. */
+export interface Requested {
+  /** Lower-case. */
+  readonly scheme: string
+  /** With its port, as it was sent; undefined where nobody said it, or what was said is no host. */
+  readonly host: string | undefined
+}
+
 type Address = ipaddr.IPv4 | ipaddr.IPv6
 
 interface ForwardedElement {
@@ -71,6 +79,7 @@ export function compileTrust(cidrs: readonly string[]): Trust {
     return range
   })
   return (text) => {
+    if (ranges.length === 0) return false
     const address = parseAddress(text)
     if (address === undefined) return false
     return ranges.some(([first, bits]) => first.kind() === address.kind() && address.match(first, bits))
@@ -90,7 +99,7 @@ export function compileTrust(cidrs: readonly string[]): Trust {
  */
 export function forwardingOf(request: ReceivedRequest, isTrusted: Trust): Forwarding {
   const peer = canonicalAddress(request.peerAddress ?? '') ?? UNKNOWN
-  const host = request.host !== undefined && HOST.test(request.host) ? request.host : undefined
+  const host = hostOf(request)
   const received = isTrusted(peer) ? request.received : {}
 
   let addresses = readForwardedFor(joined(received.xForwardedFor))
@@ -100,19 +109,40 @@ export function forwardingOf(request: ReceivedRequest, isTrusted: Trust): Forwar
   const texts =
     elements.length > 0 ? elements.map(({ text }) => text) : addresses.map((address) => `for=${node(address)}`)
 
-  const originalHost = firstMatching(HOST, joined(received.xForwardedHost), host)
+  const { scheme, host: originalHost } = requestedOf(request, isTrusted)
   return {
     fields: [
       'X-Forwarded-For',
       [...addresses, peer].join(', '),
       'X-Forwarded-Proto',
-      firstMatching(SCHEME, joined(received.xForwardedProto), request.scheme)?.toLowerCase() ?? request.scheme,
+      scheme,
       ...(originalHost === undefined ? [] : ['X-Forwarded-Host', originalHost]),
       'Forwarded',
       [...texts, formatElement(peer, host, request.scheme)].join(', '),
     ],
     clientAddress: clientOf([...addresses, peer], isTrusted),
   }
+}
+
+/**
+ * What X-Forwarded-Proto and X-Forwarded-Host of {@link forwardingOf} say. An origin may answer by them, so what is kept
+ * of its answers has to be kept by them too.
+ */
+export function requestedOf(
+  request: Pick<ReceivedRequest, 'peerAddress' | 'scheme' | 'host'> & {
+    readonly received: Pick<ReceivedForwarding, 'xForwardedProto' | 'xForwardedHost'>
+  },
+  isTrusted: Trust,
+): Requested {
+  const { xForwardedProto, xForwardedHost } = isTrusted(request.peerAddress ?? '') ? request.received : {}
+  return {
+    scheme: firstMatching(SCHEME, joined(xForwardedProto), request.scheme)?.toLowerCase() ?? request.scheme,
+    host: firstMatching(HOST, joined(xForwardedHost), hostOf(request)),
+  }
+}
+
+function hostOf({ host }: Pick<ReceivedRequest, 'host'>): string | undefined {
+  return host !== undefined && HOST.test(host) ? host : undefined
 }
 
 function clientOf(chain: readonly string[], isTrusted: Trust): string {

@@ -25,15 +25,14 @@ export interface StorabilityInput {
  * - `no-store`: the response forbids it
  * - `private`: it is for one user only; in the qualified form too (RFC 9111 §5.2.2.7)
  * - `authorization`: it was made for somebody, and does not say that it is for everybody (§3.5)
- * - `status`: the code forbids it, is not understood where it has to be, or allows it only with a stated lifetime
+ * - `status`: the code forbids it, is not understood where it has to be, or allows it only with a stated lifetime;
+ *   for whom the answer is, does not stand in the way
  */
 export type UnstorableReason = 'method' | 'no-store' | 'private' | 'authorization' | 'status'
 
 export function storability(input: StorabilityInput): 'storable' | UnstorableReason {
   const { method, status, hasAuthorization, cacheControl, hasExplicitFreshness } = input
   if (method !== 'GET' && method !== 'HEAD') return 'method'
-  if (!isStorableStatus(status)) return 'status'
-
   if (cacheControl.mustUnderstand) {
     // A no-store beside it is for caches that do not know the directive (§5.2.2.3).
     if (!isUnderstood(status)) return 'status'
@@ -41,6 +40,7 @@ export function storability(input: StorabilityInput): 'storable' | UnstorableRea
 
   if (cacheControl.private) return 'private'
   if (hasAuthorization && !allowsSharing(cacheControl)) return 'authorization'
+  if (!isStorableStatus(status)) return 'status'
   const isStated = hasExplicitFreshness && statesMoreThanNoCache(cacheControl)
   return cacheControl.public || isStated || isHeuristicallyCacheable(status) ? 'storable' : 'status'
 }

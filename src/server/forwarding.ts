@@ -6,10 +6,11 @@
  */
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { TLSSocket } from 'node:tls'
 import type { ClientRequest } from '../cache/cache.ts'
 import type { RequestFields } from '../cache/variants.ts'
 import type { Trust } from '../http/forwarded.ts'
-import { forwardingOf } from '../http/forwarded.ts'
+import { type Forwarding, forwardingOf, requestedOf } from '../http/forwarded.ts'
 import { parseRequestDirectives, type RequestDirectives } from '../http/request-directives.ts'
 import { fieldsByName, listsFields, originRequestFields, type RequestUse } from '../http/request-fields.ts'
 import type { FieldPairs, Origin, OriginPriority } from '../origin/origin.ts'
@@ -44,7 +45,7 @@ export function forwarded(
       close: () => origin.close(),
     },
     client: {
-      fields: selectingFields(req),
+      fields: selectingFields(req, isTrusted),
       directives,
       onInformational,
       sendOwn: () =>
@@ -62,11 +63,15 @@ export function forwarded(
 
 /** What the origin sees of them, and for whom they are sent on. */
 export function originFields(req: IncomingMessage, isTrusted: Trust, use: RequestUse): FieldPairs {
-  const { rawHeaders, headers, headersDistinct, socket } = req
-  const { fields } = forwardingOf(
+  return [...originRequestFields(req.rawHeaders, use), ...forwardingFor(req, isTrusted).fields]
+}
+
+/** For whom a request is sent on: what its connection shows, and what a trusted peer says. */
+export function forwardingFor({ headers, headersDistinct, socket }: IncomingMessage, isTrusted: Trust): Forwarding {
+  return forwardingOf(
     {
       peerAddress: socket.remoteAddress,
-      scheme: 'http',
+      scheme: schemeOf(socket),
       host: headers.host,
       received: {
         xForwardedFor: headersDistinct['x-forwarded-for'],
@@ -77,12 +82,42 @@ export function originFields(req: IncomingMessage, isTrusted: Trust, use: Reques
     },
     isTrusted,
   )
-  return [...originRequestFields(rawHeaders, use), ...fields]
+}
+
+/** Scheme and host that the client asked, as its origin is told them: `https://example.com`. */
+export function requestedAddress({ headers, socket }: IncomingMessage, isTrusted: Trust): string {
+  const { 'x-forwarded-proto': xForwardedProto, 'x-forwarded-host': xForwardedHost, host } = headers
+  const { scheme, host: requestedHost = '' } = requestedOf(
+    {
+      peerAddress: socket.remoteAddress,
+      scheme: schemeOf(socket),
+      host,
+      received: { xForwardedProto, xForwardedHost },
+    },
+    isTrusted,
+  )
+  return `${scheme}://${requestedHost.toLowerCase()}`
+}
+
+function schemeOf(socket: IncomingMessage['socket']): 'http' | 'https' {
+  return socket instanceof TLSSocket ? 'https' : 'http'
+}
+
+/** Nothing of these is what the client sent, unless it is trusted. */
+const OUR_FORWARDING: RequestFields = {
+  forwarded: undefined,
+  'x-forwarded-for': undefined,
+  'x-forwarded-host': undefined,
+  'x-forwarded-proto': undefined,
 }
 
 /** What an answer may be chosen by: what its origin sees, and nothing that a Connection field has taken away. */
-export function selectingFields({ headers, headersDistinct, rawHeaders }: IncomingMessage): RequestFields {
-  return listsFields(headers.connection) ? fieldsByName(originRequestFields(rawHeaders, 'asked')) : headersDistinct
+export function selectingFields(req: IncomingMessage, isTrusted: Trust): RequestFields {
+  const { headers, headersDistinct, rawHeaders } = req
+  const sent = listsFields(headers.connection)
+    ? fieldsByName(originRequestFields(rawHeaders, 'asked'))
+    : headersDistinct
+  return { ...sent, ...OUR_FORWARDING, ...fieldsByName(forwardingFor(req, isTrusted).fields) }
 }
 
 /** Interim answers go on as they come (RFC 9110 §15.2), but not to HTTP/1.0, which has none. */

@@ -13,7 +13,7 @@ import { beginExchange } from './exchange.ts'
 import { NO_PAIRS } from './fields.ts'
 import type { Asked, ForwardOptions } from './forward.ts'
 import { forward, passOn, repeatable } from './forward.ts'
-import { requestDirectives, selectingFields } from './forwarding.ts'
+import { requestDirectives, requestedAddress, selectingFields } from './forwarding.ts'
 import { framingFault } from './framing.ts'
 import { isPassthrough } from './passed-traffic.ts'
 import type { Outgoing } from './respond.ts'
@@ -32,7 +32,7 @@ const PATH_TOO_LONG: ClientError = { status: 414, text: 'The path is too long' }
 const READ_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD'])
 
 export function createHandler(options: HandlerOptions): Handler {
-  const { routes, cache, clock, accessLog } = options
+  const { routes, cache, clock, accessLog, isTrusted } = options
   const distrusted = new WeakSet<IncomingMessage['socket']>()
 
   return (req, res) => {
@@ -57,7 +57,7 @@ export function createHandler(options: HandlerOptions): Handler {
     const { method = 'GET' } = req
     const methods = route.http?.methods ?? READ_METHODS
     if (!methods.has(method)) return refuseMethod(outgoing, method, methods)
-    const object = requestedObject(route, target)
+    const object = requestedObject(route, target, () => requestedAddress(req, isTrusted))
     if (object === 'none') return sendError(outgoing, NOT_FOUND)
     if (object === 'bad-escape') return sendError(outgoing, BAD_ESCAPE)
     if (object === 'too-long') return sendError(outgoing, PATH_TOO_LONG)
@@ -65,7 +65,8 @@ export function createHandler(options: HandlerOptions): Handler {
     const asked: Asked = { route, object, path: target.path, directives }
     if (method !== 'GET' && method !== 'HEAD') return void passOn(outgoing, asked, options)
 
-    const stored = cache.fresh(object.key, exchange.startedMs, route.http && selectingFields(req), directives)
+    const fields = route.http && (() => selectingFields(req, isTrusted))
+    const stored = cache.fresh(object.key, exchange.startedMs, fields, directives)
     if (stored === undefined) return void forward(outgoing, asked, options)
     const ttl = ttlSeconds(stored, exchange.startedMs)
     const answerable = stored.body.kind === 'sliced' ? repeatable(outgoing, asked, options) : outgoing

@@ -12,7 +12,7 @@ import type { Clock } from '../clock.ts'
 import type { Trust } from '../http/forwarded.ts'
 import { parseTarget } from '../http/target.ts'
 import type { Origin } from '../origin/origin.ts'
-import { originFields } from './forwarding.ts'
+import { originFields, requestedAddress } from './forwarding.ts'
 import { isPassthrough } from './passed-traffic.ts'
 import type { AnyRoute, RequestedObject } from './router.ts'
 import { findRoute, requestedObject } from './router.ts'
@@ -63,21 +63,15 @@ function keyOf(
   { req, isTrusted }: Pick<Relaying, 'req' | 'isTrusted'>,
   routes: readonly AnyRoute[],
 ): string | undefined {
-  const { url = '/', headers } = req
-  const base = URL.parse(`${schemeOf(req, isTrusted)}://${headers.host ?? 'localhost'}${url}`)
+  const address = requestedAddress(req, isTrusted)
+  const base = URL.parse(address + (req.url ?? '/'))
   const named = base && URL.parse(reference, base)
   if (named === null || named.origin !== base?.origin) return undefined
   const target = parseTarget(named.pathname + named.search)
   if (target.kind === 'refused') return undefined
   const route = findRoute(routes, target.path)
-  const object = route === undefined || isPassthrough(route) ? undefined : requestedObject(route, target)
+  const object = route === undefined || isPassthrough(route) ? undefined : requestedObject(route, target, () => address)
   return typeof object === 'object' ? object.key : undefined
-}
-
-/** By which scheme the client asked, as far as we or a trusted proxy can tell. */
-function schemeOf({ headers, socket }: IncomingMessage, isTrusted: Trust): string {
-  const isToldByProxy = headers['x-forwarded-proto'] === 'https' && isTrusted(socket.remoteAddress ?? '')
-  return isToldByProxy ? 'https' : 'http'
 }
 
 /** RFC 9110 §9.2.1 */

@@ -59,14 +59,21 @@ export function findRoute<Found extends AnyRoute>(routes: readonly Found[], path
 
 /**
  * An HTTP origin knows the object by path and query as they were sent, of the query only what is part of the key: what
- * makes no difference to the key must make none to the answer. `too-long`, `bad-escape`: no store has such
+ * makes no difference to the key must make none to the answer. It is told the scheme and the host that were asked, so
+ * these are part of the key, as they are of the target URI (RFC 9111 §2). `too-long`, `bad-escape`: no store has such
  * a name.
+ *
+ * @param address tells scheme and host; only called for an HTTP origin
  */
-export function requestedObject(route: Route, target: Target): RequestedObject | 'none' | 'too-long' | 'bad-escape' {
+export function requestedObject(
+  route: Route,
+  target: Target,
+  address: () => string,
+): RequestedObject | 'none' | 'too-long' | 'bad-escape' {
   const { origin, stripPrefix, queryInclude } = route
   if (route.http !== undefined) {
     const asSent = sentObjectKey(target.sentPath, stripPrefix) + queryFor(target, queryInclude)
-    return { key: `${origin.name} ${asSent}`, objectKey: asSent }
+    return { key: `${origin.name} ${address()}/${asSent}`, objectKey: asSent }
   }
   if (!target.isUtf8) return 'bad-escape'
   const key = objectKey(target.path, stripPrefix)
