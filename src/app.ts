@@ -77,13 +77,15 @@ export interface RunningApp {
 const DEFAULT_GRACE_MS = 30_000
 /** Longer than any player waits before it gives up a segment. */
 const CLIENT_STALL_MS = 60_000
+/** How long the end of the program waits for a reader of its log that takes nothing. */
+const LAST_LINES_MS = 1000
 /** One log line an origin and kind of failure in this time. */
 const FAILURE_LOG_MS = 1000
 
 /** @throws {StartError} when an address cannot be listened on */
 export async function startApp(config: Config, options: AppOptions = {}): Promise<RunningApp> {
   const clock = options.clock ?? systemClock
-  const log = createLog(config.log, options.log)
+  const log = createLog(config.log, clock, options.log)
   const dependencies = { clock, log, random: options.random ?? Math.random }
   const origins = new Map(
     Object.entries(config.origins).map(([name, it]) => [name, makeOrigin(name, it, dependencies)]),
@@ -151,10 +153,12 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
         await server.close(options.graceMs ?? DEFAULT_GRACE_MS)
         await closeBehind()
         log.info('closed')
+        await written(log)
       },
     }
   } catch (error) {
     await closeBehind()
+    await written(log)
     throw error
   }
 }
@@ -165,6 +169,17 @@ const systemClock: Clock = {
     const timeout = setTimeout(callback, delayMs).unref()
     return { refresh: () => void timeout.refresh(), cancel: () => clearTimeout(timeout) }
   },
+}
+
+/** The log's lines are out, or have had their time. Keeps the process alive meanwhile, which nothing else may do by then. */
+function written(log: Logger): Promise<void> {
+  return new Promise((resolve) => {
+    const limit = setTimeout(resolve, LAST_LINES_MS)
+    log.flush(() => {
+      clearTimeout(limit)
+      resolve()
+    })
+  })
 }
 
 const discardRecord: AccessLog = () => undefined

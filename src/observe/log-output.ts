@@ -1,0 +1,135 @@
+/**
+ * LogOutput: the log's lines on their way out, to a reader that may be slow, stand still, or be gone.
+ *
+ * | state     | what it does                                                                          |
+ * |-----------|---------------------------------------------------------------------------------------|
+ * | `idle`    | nothing waits                                                                         |
+ * | `writing` | one write is under way, further lines wait for it and go out together in the next one |
+ * | `pausing` | there is no room where it writes: it tries again after a pause                        |
+ *
+ * `idle → writing → idle`, `writing ⇄ pausing`.
+ *
+ * Invariant: `write()` neither blocks nor throws, and no more than `MAX_WAITING_BYTES` wait. Lines that find no room are
+ * lost, as are those whose write fails, whatever the reason; the next line is tried again, since a reader may come back
+ * and a full disk be emptied. How many lines were lost is told once something can be written again.
+ */
+
+import type { Clock } from '../clock.ts'
+
+export interface LogOutputOptions {
+  /** Writes these bytes or the first of them, and says how many; called again only after it has said so. */
+  readonly write: (bytes: Buffer, done: (error: NodeJS.ErrnoException | null, writtenBytes: number) => void) => void
+  readonly clock: Clock
+  /** Lines can be written again after this many were lost. */
+  readonly onLost: (lines: number) => void
+}
+
+/** Some thousand access records: a reader that stands still for a moment costs none. */
+export const MAX_WAITING_BYTES = 1024 * 1024
+/** Doubled from the first to the second while nothing can be written. */
+const [MIN_PAUSE_MS, MAX_PAUSE_MS] = [5, 640]
+const NOTHING = Buffer.alloc(0)
+const NEWLINE = 10
+
+export class LogOutput {
+  readonly #options: LogOutputOptions
+  #state: 'idle' | 'writing' | 'pausing' = 'idle'
+  #lines: string[] = []
+  #linesBytes = 0
+  /** What is being written, without what has been. */
+  #rest: Buffer = NOTHING
+  #lost = 0
+  #pauseMs = MIN_PAUSE_MS
+  /** The last byte that went out was not the end of a line. */
+  #isWithinLine = false
+  #flushed: (() => void)[] = []
+
+  constructor(options: LogOutputOptions) {
+    this.#options = options
+  }
+
+  get waitingBytes(): number {
+    return this.#rest.length + this.#linesBytes
+  }
+
+  /** @param line one or more of them, with their ends */
+  write(line: string): void {
+    const bytes = Buffer.byteLength(line)
+    if (this.waitingBytes + bytes > MAX_WAITING_BYTES) {
+      this.#lost += linesIn(line)
+      return
+    }
+    this.#lines.push(line)
+    this.#linesBytes += bytes
+    if (this.#state === 'idle') this.#writeNext()
+  }
+
+  /** Calls `done` as soon as nothing waits any more, because it has been written or is lost. */
+  flush(done: () => void): void {
+    if (this.#state === 'idle') done()
+    else this.#flushed.push(done)
+  }
+
+  #writeNext(): void {
+    if (this.#rest.length === 0) this.#rest = this.#takeLines()
+    if (this.#rest.length === 0) {
+      this.#rest = NOTHING
+      this.#becomeIdle()
+      return
+    }
+    this.#state = 'writing'
+    this.#options.write(this.#rest, this.#onWritten)
+  }
+
+  readonly #onWritten = (error: NodeJS.ErrnoException | null, writtenBytes: number): void => {
+    if (error === null) this.#wrote(writtenBytes)
+    else if (error.code === 'EAGAIN') this.#pause()
+    else this.#loseAll()
+  }
+
+  #wrote(bytes: number): void {
+    if (bytes > 0) this.#isWithinLine = this.#rest[bytes - 1] !== NEWLINE
+    this.#rest = this.#rest.subarray(bytes)
+    this.#pauseMs = MIN_PAUSE_MS
+    if (this.#lost > 0 && this.#rest.length === 0) {
+      const lines = this.#lost
+      this.#lost = 0
+      this.#options.onLost(lines)
+    }
+    this.#writeNext()
+  }
+
+  #pause(): void {
+    this.#state = 'pausing'
+    this.#options.clock.after(this.#pauseMs, () => this.#writeNext())
+    this.#pauseMs = Math.min(this.#pauseMs * 2, MAX_PAUSE_MS)
+  }
+
+  #loseAll(): void {
+    // A line of which only the end is missing is not lost, nor is the end that was put behind a line cut off earlier.
+    const rest = this.#isWithinLine && this.#rest[0] === NEWLINE ? this.#rest.subarray(1) : this.#rest
+    this.#lost += linesIn(rest.toString('latin1')) + linesIn(this.#takeLines().toString('latin1'))
+    this.#rest = NOTHING
+    this.#becomeIdle()
+  }
+
+  #becomeIdle(): void {
+    this.#state = 'idle'
+    const flushed = this.#flushed
+    this.#flushed = []
+    for (const done of flushed) done()
+  }
+
+  #takeLines(): Buffer {
+    if (this.#lines.length === 0) return NOTHING
+    // The rest of a line that was cut off is lost: the next one must not continue it.
+    const text = this.#isWithinLine ? ['\n', ...this.#lines] : this.#lines
+    this.#lines = []
+    this.#linesBytes = 0
+    return Buffer.from(text.join(''))
+  }
+}
+
+function linesIn(text: string): number {
+  return text.split('\n').length - 1
+}
