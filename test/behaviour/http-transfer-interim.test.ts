@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import type { Answer } from '../support/http-client.ts'
 import { gate, type HttpExchange } from '../support/http-socket-server.ts'
 import { startPackager } from '../support/packager.ts'
-import { hasAnswers, openRaw, parseAnswers, pattern, request } from '../support/shield.ts'
+import { hasAnswers, openRaw, parseAnswers, pattern, rawExchange, request } from '../support/shield.ts'
 
 const BYTES = pattern(20_000)
 const HINTS = { Link: '</style.css>; rel=preload; as=style' }
@@ -258,7 +258,7 @@ test('those of an answer that is fetched in the background go to nobody', async 
     routes: [{ match: '/**', staleWhileRevalidate: '60s', ttl: '10s' }],
   })
   origin.put('/1.ts', BYTES)
-  await request(port, { path: '/1.ts' })
+  await rawExchange(port, get('/1.ts', 'Connection: close\r\n'))
   clock.advance(20_000)
   origin.on('/1.ts', hinting(Promise.resolve()))
   const client = await openRaw(port)
