@@ -53,7 +53,7 @@ export function respond(
   exchange.body?.release()
   exchange.body = response.body
   response.body.hold()
-  if (bytes !== undefined && isPlain(req)) {
+  if (bytes !== undefined && response.status !== 204 && isPlain(req)) {
     const status = cacheStatusField(exchange, response, cacheStatus)
     const ownPairs = ['Content-Length', String(bytes.length), 'Age', age, 'Cache-Status', status]
     exchange.bodyBytes = bytes.length
