@@ -124,6 +124,8 @@ export function selectingFields(req: IncomingMessage, isTrusted: Trust): Request
 export function informer(req: IncomingMessage, res: ServerResponse): (status: number, fields: FieldPairs) => void {
   return (status, fields) => {
     if (req.httpVersionMinor === 0 || res.headersSent || res.destroyed) return
+    // Node has had this since 26; in front of an older one the answer does without.
+    if (typeof res.writeInformation !== 'function') return
     res.writeInformation(status, [...fields])
   }
 }
