@@ -119,6 +119,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     accessLog,
     onFault,
     isTrusted: compileTrust(config.trustedProxies),
+    uploads,
     randomBoundary: randomUUID,
     clientStallMs,
   })

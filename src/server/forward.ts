@@ -8,21 +8,26 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Cache } from '../cache/cache.ts'
 import type { Clock } from '../clock.ts'
 import type { ClientError } from '../errors.ts'
-import { OriginError, toClientError } from '../errors.ts'
+import { ContentTooSlowError, OriginError, toClientError } from '../errors.ts'
 import type { Trust } from '../http/forwarded.ts'
 import type { RequestDirectives } from '../http/request-directives.ts'
 import { isPlaylist } from '../media/types.ts'
+import { dropContent } from './drop-content.ts'
+import { NO_PAIRS } from './fields.ts'
 import { forwarded, informer } from './forwarding.ts'
+import { FOREIGN_CODING, hasContent, hasForeignCoding } from './passed-fields.ts'
 import { invalidateAfter, relay } from './relay.ts'
 import type { Outgoing, ResponderOptions } from './respond.ts'
 import { respond, sendError } from './respond.ts'
 import type { AnyRoute, RequestedObject, Route } from './router.ts'
+import type { Uploads } from './uploads.ts'
 
 export interface ForwardOptions extends ResponderOptions {
   readonly routes: readonly AnyRoute[]
   readonly cache: Cache
   readonly clock: Clock
   readonly isTrusted: Trust
+  readonly uploads: Uploads
   /** A failure that is no OriginError is a fault of this program, and is reported here. */
   readonly onFault: (error: unknown) => void
 }
@@ -75,8 +80,19 @@ export async function forward(outgoing: Outgoing, asked: Asked, options: Forward
 /** The way of a request that may change something. */
 export async function passOn(outgoing: Outgoing, { route, object }: Asked, options: ForwardOptions) {
   const { req, res } = outgoing
-  const { cache, clock, routes, isTrusted } = options
+  const { cache, clock, routes, isTrusted, uploads } = options
+  if (hasForeignCoding(req)) {
+    sendError(outgoing, FOREIGN_CODING, ['Connection', 'close'])
+    return
+  }
   const { signal } = abortOnClose(res)
+  if (hasContent(req)) {
+    uploads.begin(req.socket)
+    res.once('close', () => {
+      uploads.end(req.socket)
+      dropContent(req, clock)
+    })
+  }
   await answering(outgoing, options, async () => {
     const onInformational = informer(req, res)
     const response = await relay({ req, origin: route.origin, object, signal, isTrusted, onInformational }, clock)
@@ -96,7 +112,12 @@ async function answering(outgoing: Outgoing, { onFault }: ForwardOptions, work: 
     if (!(error instanceof OriginError)) onFault(error)
     // A fault after the header: what the client has begun to receive must not look like an answer.
     if (res.headersSent) res.destroy()
-    else sendError(outgoing, toClientError(error))
+    else
+      sendError(
+        outgoing,
+        toClientError(error),
+        error instanceof ContentTooSlowError ? ['Connection', 'close'] : NO_PAIRS,
+      )
   }
 }
 

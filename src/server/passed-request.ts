@@ -16,6 +16,7 @@ import { Stream } from 'node:stream'
 import type { Clock, Timer } from '../clock.ts'
 import type { ClientError } from '../errors.ts'
 import { OriginError, toClientError } from '../errors.ts'
+import { dropContent } from './drop-content.ts'
 import { IdleWatch } from './idle-watch.ts'
 import { passAnswer } from './pass-answer.ts'
 import { expectsContinue, hasContent, interimPairs } from './passed-fields.ts'
@@ -28,8 +29,6 @@ import type { Uploads } from './uploads.ts'
 export const CONNECT_MS = 5000
 /** Without a byte in either direction while one is due, the wait for the answer included; what nginx allows by default. */
 export const IDLE_MS = 60_000
-/** How long content that nobody wants any more is read, so that its sender comes to see the answer. */
-const LINGER_MS = 30_000
 /** An origin that ignores an expectation waits for content as its client waits for the invitation. */
 const INVITE_MS = 1000
 /** More interim answers than anybody has a use for. */
@@ -241,20 +240,6 @@ export class PassedRequest extends Stream {
     const { req } = outgoing
     req.off('data', this.#onContent)
     req.off('end', this.#onContentEnd)
-    if (req.complete || req.destroyed) {
-      req.resume()
-      return
-    }
-    const { socket } = req
-    const linger = clock.after(LINGER_MS, () => socket.destroy())
-    const stop = () => {
-      linger.cancel()
-      req.off('close', stop)
-      socket.off('close', stop)
-    }
-    // A request that has been answered does not hear of the end of its connection.
-    req.once('close', stop)
-    socket.once('close', stop)
-    req.resume()
+    dropContent(req, clock)
   }
 }

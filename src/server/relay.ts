@@ -13,6 +13,7 @@ import type { Trust } from '../http/forwarded.ts'
 import { parseTarget } from '../http/target.ts'
 import type { Origin } from '../origin/origin.ts'
 import { originFields, requestedAddress } from './forwarding.ts'
+import { hasContent } from './passed-fields.ts'
 import { isPassthrough } from './passed-traffic.ts'
 import type { AnyRoute, RequestedObject } from './router.ts'
 import { findRoute, requestedObject } from './router.ts'
@@ -33,7 +34,7 @@ export async function relay(relaying: Relaying, clock: Clock): Promise<StoredRes
   const { body, ...answered } = await origin.fetch({
     method: req.method ?? 'GET',
     key: object.objectKey,
-    fields: originFields(req, isTrusted, 'passed-on'),
+    fields: [...originFields(req, isTrusted, 'passed-on'), ...lengthPairs(req)],
     ...(hasContent(req) && { content: req }),
     priority: 'segment',
     signal,
@@ -79,6 +80,8 @@ function isSafe(method: string | undefined): boolean {
   return method === 'GET' || method === 'HEAD' || method === 'OPTIONS' || method === 'TRACE'
 }
 
-function hasContent({ headers }: IncomingMessage): boolean {
-  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
+/** A length that the client has announced is announced to the origin, too: not every one takes chunks. */
+function lengthPairs({ headers }: IncomingMessage): readonly string[] {
+  const { 'content-length': length, 'transfer-encoding': coding } = headers
+  return length === undefined || coding !== undefined ? [] : ['Content-Length', length]
 }

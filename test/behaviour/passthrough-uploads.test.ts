@@ -117,6 +117,7 @@ test('an upload may take longer than a request that nobody wants the content of,
     }),
     accessLog: () => undefined,
     isTrusted: () => false,
+    uploads,
     randomBoundary: () => 'x',
   })
   const passed = passedTraffic({ routes, clock, accessLog: () => undefined, uploads })
