@@ -68,6 +68,8 @@ export interface CacheRequest {
 
 /** A request whose fields go on to the origin, with which `origin` is bound to them. */
 export interface ClientRequest {
+  /** The same origin, which sees nothing of this request. */
+  readonly sharedOrigin: Origin
   /** What Vary selects by. */
   readonly fields: RequestFields
   /** What the request asks of caches, as far as the route honours it. */
@@ -320,6 +322,7 @@ export class Cache {
         key: fillKey,
         url,
         origin,
+        sharedOrigin: client?.sharedOrigin ?? origin,
         objectKey,
         rules,
         priority,
