@@ -144,7 +144,10 @@ export class Fill {
         }
         const { setCookies } = response
         const received = { ...opened, ...(setCookies && { setCookies }), requestTimeMs, responseTimeMs: clock.now() }
-        if (received.status === 304 && validators !== undefined && this.#isOfAnother(received)) {
+        if (received.status === 304 && validators === undefined) {
+          throw new OriginError('broken', 'a 304 to a request without conditions')
+        }
+        if (received.status === 304 && this.#isOfAnother(received)) {
           body?.destroy()
           validators = undefined
           continue
