@@ -121,9 +121,9 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     accessLog,
     onFault,
     isTrusted: compileTrust(config.trustedProxies),
+    uploads,
     randomBoundary: randomUUID,
     clientStallMs,
-    uploads,
   })
   const passed = passedTraffic({ routes, clock, accessLog, uploads })
   let phase: Phase = 'starting'

@@ -67,6 +67,8 @@ export interface FillOptions {
   /** The URL's own key, without what an answer may vary by. */
   readonly url: CacheKey
   readonly origin: Origin
+  /** The same, without anything of the request that is sent on: for what others are going to need later. */
+  readonly sharedOrigin: Origin
   readonly objectKey: string
   readonly rules: CacheRules
   /** What to ask for of an object that is not known yet; all of it where absent. Begins and ends where slices do. */
@@ -142,7 +144,10 @@ export class Fill {
         }
         const { setCookies } = response
         const received = { ...opened, ...(setCookies && { setCookies }), requestTimeMs, responseTimeMs: clock.now() }
-        if (received.status === 304 && validators !== undefined && this.#isOfAnother(received)) {
+        if (received.status === 304 && validators === undefined) {
+          throw new OriginError('broken', 'a 304 to a request without conditions')
+        }
+        if (received.status === 304 && this.#isOfAnother(received)) {
           body?.destroy()
           validators = undefined
           continue
@@ -263,19 +268,21 @@ export class Fill {
     { etag, freshness, variant }: { readonly etag: string; readonly freshness: Freshness; readonly variant: Variant },
     { start, end, total }: PartRange,
   ): void {
-    const { origin, objectKey, priority } = this.#options
+    const { origin, sharedOrigin, objectKey, priority } = this.#options
     const { store, slices } = this.#parts
     const key = this.#shelf.keyFor(variant)
     const known = store.peek(key)?.body
     const isKnown = known instanceof SlicedBody && known.isVersion(etag, total) && !this.#shelf.isDisowned
-    const body = isKnown ? known : new SlicedBody({ key, origin, objectKey, etag, length: total }, slices, start)
+    const body = isKnown
+      ? known
+      : new SlicedBody({ key, origin: sharedOrigin, objectKey, etag, length: total }, slices, start)
     const contentType = this.#contentType(received)
     const response = answer(received, { contentType, body, variant, decision: { kind: 'store', freshness } })
     const isStored = this.#shelf.keepIfRoom(response, 0)
     if (this.#shelf.isDisowned) body.retire()
     this.#over({ kind: 'complete' })
     this.#waiters.settleAll({ kind: 'response', response, isStored })
-    body.begin(source, start, end, priority)
+    body.begin(source, start, end, priority, origin)
   }
 
   #begin(response: StoredResponse, { kind }: Decision): void {

@@ -17,7 +17,6 @@
 
 import { setImmediate } from 'node:timers/promises'
 import { asOriginError, OriginError } from '../errors.ts'
-import type { OriginBody, OriginPriority } from '../origin/origin.ts'
 import { allocateBody, type BufferedBody } from './buffered-body.ts'
 import type { ResumingBody } from './resume.ts'
 import type { Need, Reservation } from './store.ts'
@@ -48,7 +47,6 @@ export interface RunBody {
   complete(index: number, isAhead: boolean): void
   /** Called once: complete slices stay, the one that is not is dropped. */
   runOver(run: SliceRun, error: OriginError): void
-  part(start: number, end: number, priority: OriginPriority, source?: OriginBody): ResumingBody
 }
 
 /** A slice that a run is bringing or has brought ahead. */
@@ -86,11 +84,12 @@ export class SliceRun {
   #paused: PromiseWithResolvers<void> | undefined
   #rest: Buffer = NOTHING
 
-  constructor(body: RunBody, first: number, end: number, priority: OriginPriority, source?: OriginBody) {
+  /** @param source all bytes of these slices; the run's from here on */
+  constructor(body: RunBody, first: number, end: number, source: ResumingBody) {
     this.#body = body
     this.next = first
     this.end = end
-    this.#source = body.part(body.sliceStart(first), body.sliceStart(end), priority, source)
+    this.#source = source
   }
 
   start(): void {

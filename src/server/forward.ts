@@ -12,12 +12,14 @@ import { OriginError, toClientError } from '../errors.ts'
 import type { Trust } from '../http/forwarded.ts'
 import type { RequestDirectives } from '../http/request-directives.ts'
 import { isPlaylist } from '../media/types.ts'
+import { dropContent } from './drop-content.ts'
 import { forwarded, informer } from './forwarding.ts'
-import { hasContent, invalidateAfter, relay } from './relay.ts'
+import { hasContent } from './passed-fields.ts'
+import { invalidateAfter, relay } from './relay.ts'
 import type { Outgoing, ResponderOptions } from './respond.ts'
 import { respond, sendError } from './respond.ts'
 import type { AnyRoute, RequestedObject, Route } from './router.ts'
-import { dropContent, type Uploads } from './uploads.ts'
+import type { Uploads } from './uploads.ts'
 
 export interface ForwardOptions extends ResponderOptions {
   readonly routes: readonly AnyRoute[]

@@ -35,16 +35,11 @@ export function forwarded(
   },
 ): Forwarded {
   const { origin, objectKey, directives, priority, signal, isTrusted } = asked
-  const fields = originFields(req, isTrusted, 'asked')
   const onInformational = informer(req, res)
   return {
-    origin: {
-      name: origin.name,
-      fetch: (request) => origin.fetch({ ...request, fields }),
-      usage: () => origin.usage(),
-      close: () => origin.close(),
-    },
+    origin: originFor(req, origin, isTrusted),
     client: {
+      sharedOrigin: origin,
       fields: selectingFields(req, isTrusted),
       directives,
       onInformational,
@@ -58,6 +53,17 @@ export function forwarded(
           onInformational,
         }),
     },
+  }
+}
+
+/** The same origin, which sees this request's fields. Holds on to nothing else of the request. */
+export function originFor(req: IncomingMessage, origin: Origin, isTrusted: Trust): Origin {
+  const fields = originFields(req, isTrusted, 'asked')
+  return {
+    name: origin.name,
+    fetch: (request) => origin.fetch({ ...request, fields }),
+    usage: () => origin.usage(),
+    close: () => origin.close(),
   }
 }
 
@@ -124,6 +130,8 @@ export function selectingFields(req: IncomingMessage, isTrusted: Trust): Request
 export function informer(req: IncomingMessage, res: ServerResponse): (status: number, fields: FieldPairs) => void {
   return (status, fields) => {
     if (req.httpVersionMinor === 0 || res.headersSent || res.destroyed) return
+    // Node has had this since 26; in front of an older one the answer does without.
+    if (typeof res.writeInformation !== 'function') return
     res.writeInformation(status, [...fields])
   }
 }

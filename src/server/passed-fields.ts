@@ -10,6 +10,7 @@
 
 import type { IncomingMessage } from 'node:http'
 import { TLSSocket } from 'node:tls'
+import type { ClientError } from '../errors.ts'
 import { formatCacheStatus } from '../http/cache-status.ts'
 import { connectionOptions, isFieldValue, isHopByHop } from '../http/headers.ts'
 import { isToken, trimWhitespace } from '../http/syntax.ts'
@@ -42,6 +43,8 @@ export function hasContent({ rawHeaders }: IncomingMessage): boolean {
   const received = groupByName(rawHeaders)
   return received.has('transfer-encoding') || Number(received.get('content-length')?.join() ?? 0) > 0
 }
+
+export const FOREIGN_CODING: ClientError = { status: 501, text: 'This transfer coding is not understood' }
 
 /** Whether the content is coded in a way that would have to be undone here (RFC 9112 §6.1). */
 export function hasForeignCoding({ rawHeaders }: IncomingMessage): boolean {

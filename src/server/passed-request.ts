@@ -16,13 +16,14 @@ import { Stream } from 'node:stream'
 import type { Clock, Timer } from '../clock.ts'
 import type { ClientError } from '../errors.ts'
 import { OriginError, toClientError } from '../errors.ts'
+import { dropContent } from './drop-content.ts'
 import { IdleWatch } from './idle-watch.ts'
 import { passAnswer } from './pass-answer.ts'
 import { expectsContinue, hasContent, interimPairs } from './passed-fields.ts'
 import type { Outgoing } from './respond.ts'
 import { sendError } from './respond.ts'
 import { cutOff } from './send.ts'
-import { dropContent, type Uploads } from './uploads.ts'
+import type { Uploads } from './uploads.ts'
 
 /** From the beginning of a connection to the end of its handshake, as for other origins. */
 export const CONNECT_MS = 5000

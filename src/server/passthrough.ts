@@ -17,9 +17,8 @@ import type { Socket } from 'node:net'
 import { isIP } from 'node:net'
 import { ProxyServer } from 'http-proxy-3'
 import type { Clock } from '../clock.ts'
-import type { ClientError } from '../errors.ts'
 import { OriginError, toClientError } from '../errors.ts'
-import { hasContent, hasForeignCoding, requestFields } from './passed-fields.ts'
+import { FOREIGN_CODING, hasContent, hasForeignCoding, requestFields } from './passed-fields.ts'
 import { PassedRequest } from './passed-request.ts'
 import type { Outgoing } from './respond.ts'
 import { sendError } from './respond.ts'
@@ -51,8 +50,6 @@ const FREE_SOCKET_MS = 4000
 
 /** Doing it twice is doing it once (RFC 9110 §9.2.2). */
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE'])
-
-const NOT_IMPLEMENTED: ClientError = { status: 501, text: 'This transfer coding is not understood' }
 
 export class Passthrough {
   readonly #options: PassthroughOptions
@@ -90,7 +87,7 @@ export class Passthrough {
   pass(outgoing: Outgoing): void {
     const { req, res } = outgoing
     if (hasForeignCoding(req)) {
-      sendError(outgoing, NOT_IMPLEMENTED, ['Connection', 'close'])
+      sendError(outgoing, FOREIGN_CODING, ['Connection', 'close'])
       return
     }
     if (this.#requestCount >= MAX_REQUESTS) {

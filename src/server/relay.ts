@@ -13,6 +13,7 @@ import type { Trust } from '../http/forwarded.ts'
 import { parseTarget } from '../http/target.ts'
 import type { Origin } from '../origin/origin.ts'
 import { originFields, requestedAddress } from './forwarding.ts'
+import { hasContent } from './passed-fields.ts'
 import { isPassthrough } from './passed-traffic.ts'
 import type { AnyRoute, RequestedObject } from './router.ts'
 import { findRoute, requestedObject } from './router.ts'
@@ -77,10 +78,6 @@ function keyOf(
 /** RFC 9110 §9.2.1 */
 function isSafe(method: string | undefined): boolean {
   return method === 'GET' || method === 'HEAD' || method === 'OPTIONS' || method === 'TRACE'
-}
-
-export function hasContent({ headers }: IncomingMessage): boolean {
-  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
 }
 
 /** An origin may refuse content whose length it is not told (RFC 9110 §15.5.12). */

@@ -117,8 +117,8 @@ test('an upload may take longer than a request that nobody wants the content of,
     }),
     accessLog: () => undefined,
     isTrusted: () => false,
-    randomBoundary: () => 'x',
     uploads,
+    randomBoundary: () => 'x',
   })
   const passed = passedTraffic({ routes, clock, accessLog: () => undefined, uploads })
   const { isReceiving } = passed
