@@ -33,6 +33,7 @@ export interface ForwardOptions extends ResponderOptions {
 
 /** An object that is replaced more often than this while one request waits for it is not waited for. */
 const MAX_REPEATS = 3
+const CLOSE: readonly string[] = ['Connection', 'close']
 /** RFC 9111 §5.2.1.7 */
 const NOT_STORED: ClientError = { status: 504, text: 'Not stored, and to be answered only if it is' }
 const PASSED_ON = { kind: 'forward', fwd: 'method', stored: false, collapsed: false } as const
@@ -108,7 +109,7 @@ async function answering(outgoing: Outgoing, { onFault }: ForwardOptions, work: 
     if (!(error instanceof OriginError)) onFault(error)
     // A fault after the header: what the client has begun to receive must not look like an answer.
     if (res.headersSent) res.destroy()
-    else sendError(outgoing, toClientError(error))
+    else sendError(outgoing, toClientError(error), error instanceof ContentTooSlowError ? CLOSE : NO_PAIRS)
   }
 }
 
