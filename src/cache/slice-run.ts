@@ -105,7 +105,9 @@ export class SliceRun {
   /** @param hasFinished the reader got all it needs; else it left before that */
   detach(reader: RunReader, hasFinished: boolean): void {
     if (!this.#readers.delete(reader)) return
-    if (hasFinished && reader.last === this.next) this.#finishedThrough = this.next
+    // One that is past it already has had its last byte, and the slice is complete but for being told so.
+    const isRead = reader.index > this.next || (hasFinished && reader.last === this.next)
+    if (isRead) this.#finishedThrough = this.next
     const isWanted = this.#readers.size > 0 || this.next <= this.#finishedThrough || this.next === this.end
     if (isWanted) this.advance()
     else this.stop()
