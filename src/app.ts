@@ -101,6 +101,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   const accessLog: AccessLog = config.log.access ? (record) => log.info(record, 'request') : discardRecord
   const clientStallMs = options.clientStallMs ?? CLIENT_STALL_MS
   const uploads = new Uploads()
+  const isTrusted = compileTrust(config.trustedProxies)
   const routes = config.routes.map((route): AnyRoute => {
     if (route.passthrough === undefined)
       return makeRoute(route, typeOf(route, config), originOf(route, origins, clock, log))
@@ -108,6 +109,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
       clock,
       clientStallMs,
       uploads,
+      isTrusted,
       onFault,
       onFailure: passingLog(route, log, clock),
     })
@@ -118,7 +120,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     clock,
     accessLog,
     onFault,
-    isTrusted: compileTrust(config.trustedProxies),
+    isTrusted,
     uploads,
     randomBoundary: randomUUID,
     clientStallMs,

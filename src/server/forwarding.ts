@@ -6,14 +6,13 @@
  */
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { TLSSocket } from 'node:tls'
 import type { ClientRequest } from '../cache/cache.ts'
 import type { RequestFields } from '../cache/variants.ts'
 import type { Trust } from '../http/forwarded.ts'
-import { type Forwarding, forwardingOf, requestedOf } from '../http/forwarded.ts'
 import { parseRequestDirectives, type RequestDirectives } from '../http/request-directives.ts'
 import { fieldsByName, listsFields, originRequestFields, type RequestUse } from '../http/request-fields.ts'
 import type { FieldPairs, Origin, OriginPriority } from '../origin/origin.ts'
+import { forwardingFor } from './for-whom.ts'
 import type { HttpRules } from './router.ts'
 
 export interface Forwarded {
@@ -70,43 +69,6 @@ export function originFor(req: IncomingMessage, origin: Origin, isTrusted: Trust
 /** What the origin sees of them, and for whom they are sent on. */
 export function originFields(req: IncomingMessage, isTrusted: Trust, use: RequestUse): FieldPairs {
   return [...originRequestFields(req.rawHeaders, use), ...forwardingFor(req, isTrusted).fields]
-}
-
-/** For whom a request is sent on: what its connection shows, and what a trusted peer says. */
-export function forwardingFor({ headers, headersDistinct, socket }: IncomingMessage, isTrusted: Trust): Forwarding {
-  return forwardingOf(
-    {
-      peerAddress: socket.remoteAddress,
-      scheme: schemeOf(socket),
-      host: headers.host,
-      received: {
-        xForwardedFor: headersDistinct['x-forwarded-for'],
-        xForwardedProto: headersDistinct['x-forwarded-proto'],
-        xForwardedHost: headersDistinct['x-forwarded-host'],
-        forwarded: headersDistinct['forwarded'],
-      },
-    },
-    isTrusted,
-  )
-}
-
-/** Scheme and host that the client asked, as its origin is told them: `https://example.com`. */
-export function requestedAddress({ headers, socket }: IncomingMessage, isTrusted: Trust): string {
-  const { 'x-forwarded-proto': xForwardedProto, 'x-forwarded-host': xForwardedHost, host } = headers
-  const { scheme, host: requestedHost = '' } = requestedOf(
-    {
-      peerAddress: socket.remoteAddress,
-      scheme: schemeOf(socket),
-      host,
-      received: { xForwardedProto, xForwardedHost },
-    },
-    isTrusted,
-  )
-  return `${scheme}://${requestedHost.toLowerCase()}`
-}
-
-function schemeOf(socket: IncomingMessage['socket']): 'http' | 'https' {
-  return socket instanceof TLSSocket ? 'https' : 'http'
 }
 
 /** Nothing of these is what the client sent, unless it is trusted. */
