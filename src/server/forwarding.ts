@@ -13,6 +13,7 @@ import { parseRequestDirectives, type RequestDirectives } from '../http/request-
 import { fieldsByName, listsFields, originRequestFields, type RequestUse } from '../http/request-fields.ts'
 import type { FieldPairs, Origin, OriginPriority } from '../origin/origin.ts'
 import { forwardingFor } from './for-whom.ts'
+import { sendInterim } from './interim.ts'
 import type { HttpRules } from './router.ts'
 
 export interface Forwarded {
@@ -88,14 +89,9 @@ export function selectingFields(req: IncomingMessage, isTrusted: Trust): Request
   return { ...sent, ...OUR_FORWARDING, ...fieldsByName(forwardingFor(req, isTrusted).fields) }
 }
 
-/** Interim answers go on as they come (RFC 9110 §15.2), but not to HTTP/1.0, which has none. */
+/** Interim answers go on as they come. */
 export function informer(req: IncomingMessage, res: ServerResponse): (status: number, fields: FieldPairs) => void {
-  return (status, fields) => {
-    if (req.httpVersionMinor === 0 || res.headersSent || res.destroyed) return
-    // Node has had this since 26; in front of an older one the answer does without.
-    if (typeof res.writeInformation !== 'function') return
-    res.writeInformation(status, [...fields])
-  }
+  return (status, fields) => sendInterim(req, res, status, fields)
 }
 
 /** Asked for by nobody. */
