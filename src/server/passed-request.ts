@@ -18,6 +18,7 @@ import type { ClientError } from '../errors.ts'
 import { OriginError, toClientError } from '../errors.ts'
 import { dropContent } from './drop-content.ts'
 import { IdleWatch } from './idle-watch.ts'
+import { isOnTurn, sendInterim } from './interim.ts'
 import { passAnswer } from './pass-answer.ts'
 import { expectsContinue, hasContent, interimPairs } from './passed-fields.ts'
 import type { Outgoing } from './respond.ts'
@@ -117,7 +118,7 @@ export class PassedRequest extends Stream {
 
   readonly #invite = (): void => {
     const { res } = this.#options.outgoing
-    if (this.#hasInvited || this.#phase === 'over' || res.headersSent) return
+    if (this.#hasInvited || this.#phase === 'over' || !isOnTurn(res)) return
     this.#hasInvited = true
     res.writeContinue()
   }
@@ -149,11 +150,9 @@ export class PassedRequest extends Stream {
     const { req, res } = this.#options.outgoing
     this.#watch.progress()
     this.#interimCount += 1
-    // 100 is for whoever expects it, and a client of HTTP/1.0 expects none of them.
-    if (statusCode === 100 || req.httpVersionMinor === 0 || this.#interimCount > MAX_INTERIM) return
-    // Node has had this since 26; in front of an older one the answer does without.
-    if (typeof res.writeInformation !== 'function' || res.headersSent || res.destroyed) return
-    res.writeInformation(statusCode, interimPairs(rawHeaders))
+    // 100 is for whoever expects it.
+    if (statusCode === 100 || this.#interimCount > MAX_INTERIM) return
+    sendInterim(req, res, statusCode, interimPairs(rawHeaders))
   }
 
   #onAnswer(answer: IncomingMessage, toOrigin: ClientRequest): void {

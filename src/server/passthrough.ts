@@ -18,6 +18,7 @@ import { isIP } from 'node:net'
 import { ProxyServer } from 'http-proxy-3'
 import type { Clock } from '../clock.ts'
 import { OriginError, toClientError } from '../errors.ts'
+import type { Trust } from '../http/forwarded.ts'
 import { FOREIGN_CODING, hasContent, hasForeignCoding, requestFields } from './passed-fields.ts'
 import { PassedRequest } from './passed-request.ts'
 import type { Outgoing } from './respond.ts'
@@ -33,6 +34,7 @@ export interface PassthroughOptions {
   /** A client that takes no byte for this long while some wait is cut off. */
   readonly clientStallMs: number
   readonly uploads: Uploads
+  readonly isTrusted: Trust
   /** The origin failed; the client has been told, as far as it still could be. */
   readonly onFailure: (error: OriginError) => void
   /** A failure that is none of the origin's. */
@@ -79,7 +81,7 @@ export class Passthrough {
     this.#proxy = new ProxyServer()
     // The last look at the request, after everything the library does to its fields.
     this.#proxy.before('web', 'stream', (req: IncomingMessage) => {
-      req.headers = requestFields(req) as IncomingMessage['headers']
+      req.headers = requestFields(req, options.isTrusted) as IncomingMessage['headers']
     })
   }
 
@@ -117,13 +119,14 @@ export class Passthrough {
     outgoing.res.once('close', () => {
       this.#tunnelCount -= 1
     })
-    const { clock, clientStallMs, onFailure } = this.#options
+    const { clock, clientStallMs, isTrusted, onFailure } = this.#options
     const tunnel = new Tunnel({
       outgoing,
       socket,
       target: this.#target,
       agent: this.#tunnelAgent,
       isSecure: this.#isSecure,
+      isTrusted,
       clock,
       clientStallMs,
       onFailure,
