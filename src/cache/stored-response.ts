@@ -113,9 +113,10 @@ export function refreshStoredResponse(
   headers: Readonly<Record<string, string>>,
   responseTimeMs: number,
   freshness: Freshness,
-  setCookies: readonly string[] = setCookiesOf(stored),
+  newerCookies: readonly string[] = [],
 ): StoredResponse {
   const { status, contentType, body, variant } = stored
+  const setCookies = newerCookies.length > 0 ? newerCookies : setCookiesOf(stored)
   return makeStoredResponse({ status, headers, setCookies, contentType, body, variant, responseTimeMs, freshness })
 }
 
