@@ -2,7 +2,9 @@
 
 import type { CacheRules } from './cache/policy.ts'
 import type { CachedRouteConfig, Config, OriginConfig, PassthroughRouteConfig } from './config/schema.ts'
+import { varyByEncoding } from './http/content-coding.ts'
 import { compilePattern } from './http/pattern.ts'
+import { isCompressible } from './media/compressible.ts'
 import { defaultTtlMs } from './media/types.ts'
 import type { Origin } from './origin/origin.ts'
 import { Passthrough, type PassthroughOptions } from './server/passthrough.ts'
@@ -27,6 +29,7 @@ export function makeRoute(config: CachedRouteConfig, type: OriginConfig['type'],
     staleIfErrorMs: config.staleIfError,
     storesSetCookie: config.storeSetCookie ?? true,
     heedsErrorFields: type === 'http',
+    isCompressible: config.compression === false ? undefined : isCompressible,
   })
   return {
     match: config.match,
@@ -35,9 +38,17 @@ export function makeRoute(config: CachedRouteConfig, type: OriginConfig['type'],
     stripPrefix: config.stripPrefix,
     rulesFor,
     queryInclude: config.query?.include ?? (type === 'http' ? 'all' : []),
-    responseHeaders: Object.entries(config.responseHeaders).flat(),
+    responseHeaders: ownFields(config),
     ...(type === 'http' && { http: httpRules(config) }),
   }
+}
+
+/** A route's own Vary stands in place of a stored one: it has to name what we choose by ourselves. */
+function ownFields({ responseHeaders, compression }: CachedRouteConfig): readonly string[] {
+  return Object.entries(responseHeaders).flatMap(([name, value]) => [
+    name,
+    compression !== false && name.toLowerCase() === 'vary' ? varyByEncoding(value) : value,
+  ])
 }
 
 export function makePassthroughRoute(
