@@ -3,6 +3,7 @@
 import type { CacheRules } from './cache/policy.ts'
 import type { CachedRouteConfig, Config, OriginConfig, PassthroughRouteConfig } from './config/schema.ts'
 import { compilePattern } from './http/pattern.ts'
+import { isCompressible } from './media/compressible.ts'
 import { type Cors, compileCors } from './media/cors.ts'
 import { defaultTtlMs } from './media/types.ts'
 import type { Origin } from './origin/origin.ts'
@@ -29,6 +30,7 @@ export function makeRoute(config: CachedRouteConfig, type: OriginConfig['type'],
     staleIfErrorMs: config.staleIfError,
     storesSetCookie: config.storeSetCookie ?? true,
     heedsErrorFields: type === 'http',
+    isCompressible: config.compression === false ? undefined : isCompressible,
   })
   const http = type === 'http' ? httpRules(config) : undefined
   const responseHeaders = Object.entries(config.responseHeaders).flat()

@@ -26,12 +26,14 @@ import type { FieldPairs, Origin, OriginBody, OriginPriority, OriginRange, Origi
 import { admit, hasRoomForSlice } from './admission.ts'
 import { answer, negativeAnswer, passedAnswer, revalidated, validatorsOf } from './answers.ts'
 import type { BufferedBody } from './buffered-body.ts'
+import type { Encoder } from './encoder.ts'
 import { growFrom } from './grow.ts'
 import type { GrowingBody } from './growing-body.ts'
 import type { CacheKey } from './key.ts'
 import { openAnswer } from './opening.ts'
 import type { AskedWith, CacheRules, Decision, Freshness, Received, UncacheableReason } from './policy.ts'
 import { decide } from './policy.ts'
+import { encodingsFor, wantedCodings } from './representation.ts'
 import { resumable, strongEtag } from './resume.ts'
 import { Shelf } from './shelf.ts'
 import type { SlicedBodyOptions } from './sliced-body.ts'
@@ -52,6 +54,7 @@ export type ContentTypeFor = (objectKey: string, storedType: string | undefined)
 export interface FillParts {
   readonly store: Store
   readonly variants: Variants
+  readonly encoder: Encoder
   readonly clock: Clock
   readonly slices: SlicedBodyOptions
   /** A longer answer is kept in slices, or not at all. */
@@ -228,7 +231,8 @@ export class Fill {
       this.#handOut(received, body, admission.reason)
       return
     }
-    const response = answer(received, { contentType, body: admission.body, variant, decision })
+    const encodings = encodingsFor(received, contentType, rules, wantedCodings(variant, fields))
+    const response = answer(received, { contentType, body: admission.body, variant, decision, encodings })
     this.#begin(response, decision)
     const unread = watchUnread(admission.body, this.#parts.clock, () => this.abort())
     if (admission.kind === 'growing') await this.#grow(body, response, admission.body, decision)
@@ -366,7 +370,9 @@ export class Fill {
   /** Gives the one stream to the first waiter that may have it and wants all of it; else its connection is let go. */
   #handOut(received: Received, source: OriginBody, reason: UncacheableReason): void {
     const length = contentLength(received.headers)
-    const response = passedAnswer(received, this.#contentType(received), new StreamedBody(source, length))
+    const contentType = this.#contentType(received)
+    const encodings = encodingsFor(received, contentType, this.#options.rules)
+    const response = passedAnswer(received, contentType, new StreamedBody(source, length), encodings)
     this.#shelf.forget(received.status)
     // The length of a part says nothing about the object's.
     this.#over({ kind: 'uncacheable', reason, length: received.status === 200 ? length : undefined })

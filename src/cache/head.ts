@@ -43,7 +43,7 @@ export async function head(
       else store.delete(stored.key)
     }
   }
-  return bodiless(received)
+  return bodiless(received, rules)
 }
 
 /** Whether nothing of the answer speaks against the stored bytes, and something for them. */

@@ -27,6 +27,8 @@ export interface CacheRules {
   readonly staleIfErrorMs?: number | undefined
   /** Whether an answer that sets cookies may be kept, and its cookies given to everybody. @default true */
   readonly storesSetCookie?: boolean
+  /** Media types whose bytes also go out under other content codings. @default none */
+  readonly isCompressible?: ((contentType: string | undefined) => boolean) | undefined
 }
 
 /** What a decision is made from: an origin's final answer and when it was asked for and received (epoch ms). */

@@ -184,6 +184,12 @@ const route = section({
     flag,
     'false: an answer that sets cookies is not kept. HTTP origins only. Default: true, as the standard has it: an origin forbids it by private or no-store.',
   ).optional(),
+  compression: option(
+    flag,
+    'true: playlists, manifests, subtitles and JSON are kept in brotli and gzip too, for clients that take them. Segments, what an origin has encoded and what it forbids to change (no-transform) go out as they are. Default: true.',
+  )
+    .optional()
+    .meta({ default: true }),
   cors,
   access: notSupportedYet(z.looseObject({}).meta({ description: 'Who may ask: signed URLs.' })),
   passthrough: option(

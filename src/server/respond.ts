@@ -18,6 +18,7 @@ import { formatCacheStatus } from '../http/cache-status.ts'
 import type { Origin } from '../origin/origin.ts'
 import type { Exchange } from './exchange.ts'
 import { composeFields, NO_PAIRS, selectStored } from './fields.ts'
+import { negotiate } from './negotiate.ts'
 import { CACHE_NAME } from './passed-fields.ts'
 import type { Part, Plan, PlanRequest } from './plan.ts'
 import { planAnswer } from './plan.ts'
@@ -45,12 +46,13 @@ export interface Outgoing {
 
 export function respond(
   outgoing: Outgoing,
-  response: StoredResponse,
+  stored: StoredResponse,
   cacheStatus: CacheStatus,
   nowMs: number,
   options: ResponderOptions,
 ): void {
   const { req, res, exchange, routeHeaders } = outgoing
+  const response = negotiate(req, stored)
   const age = String(currentAgeSeconds(response, nowMs))
   const { bytes } = response.body
   exchange.body?.release()
