@@ -5,7 +5,7 @@ import type { CachedRouteConfig, Config, OriginConfig, PassthroughRouteConfig } 
 import { compilePattern } from './http/pattern.ts'
 import { isCompressible } from './media/compressible.ts'
 import { type Cors, compileCors } from './media/cors.ts'
-import { defaultTtlMs } from './media/types.ts'
+import { mediaLifetimeMs } from './media/lifetime.ts'
 import type { Origin } from './origin/origin.ts'
 import { withholding } from './origin/withholding.ts'
 import { Passthrough, type PassthroughOptions } from './server/passthrough.ts'
@@ -24,7 +24,7 @@ export function makeRoute(config: CachedRouteConfig, type: OriginConfig['type'],
   const negativeTtlMs = new Map(Object.entries(config.negativeTtl).map(([status, ms]) => [Number(status), ms]))
   const rulesFor = (path: string): CacheRules => ({
     ttlMs: config.ttl,
-    defaultTtlMs: config.defaultTtl ?? defaultTtlMs(path),
+    defaultTtlMs: config.defaultTtl ?? ((contentType, bytes) => mediaLifetimeMs(path, contentType, bytes)),
     negativeTtlMs,
     staleWhileRevalidateMs: config.staleWhileRevalidate,
     staleIfErrorMs: config.staleIfError,

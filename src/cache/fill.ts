@@ -64,6 +64,15 @@ export interface FillParts {
   readonly onOver: (fill: Fill) => void
 }
 
+/** What the stored answer is made from, beside its bytes. */
+interface Kept {
+  /** As it was given to those who did not wait for all of it. */
+  readonly response: StoredResponse
+  readonly received: Received
+  readonly contentType: string | undefined
+  readonly variant: Variant
+}
+
 export interface FillOptions {
   /** What others find it under while it is under way. */
   readonly key: CacheKey
@@ -235,8 +244,9 @@ export class Fill {
     const response = answer(received, { contentType, body: admission.body, variant, decision, encodings })
     this.#begin(response, decision)
     const unread = watchUnread(admission.body, this.#parts.clock, () => this.abort())
-    if (admission.kind === 'growing') await this.#grow(body, response, admission.body, decision)
-    else await this.#fill(body, response, admission.body, admission.reservation, decision)
+    const kept: Kept | undefined = decision.kind === 'store' ? { response, received, contentType, variant } : undefined
+    if (admission.kind === 'growing') await this.#grow(body, admission.body, kept)
+    else await this.#fill(body, admission.body, admission.reservation, kept)
     unread.cancel()
   }
 
@@ -296,13 +306,7 @@ export class Fill {
     this.#waiters.settleAll({ kind: 'response', response, isStored })
   }
 
-  async #fill(
-    source: OriginBody,
-    response: StoredResponse,
-    body: BufferedBody,
-    reservation: Reservation,
-    decision: Decision,
-  ): Promise<void> {
+  async #fill(source: OriginBody, body: BufferedBody, reservation: Reservation, kept: Kept | undefined): Promise<void> {
     try {
       for await (const chunk of source) body.append(chunk)
       body.complete()
@@ -314,30 +318,40 @@ export class Fill {
       this.#shelf.letGo(body, reservation)
       return
     }
-    this.#end(response, body, reservation, decision)
+    this.#end(body, reservation, kept)
   }
 
-  async #grow(source: OriginBody, response: StoredResponse, body: GrowingBody, decision: Decision): Promise<void> {
+  async #grow(source: OriginBody, body: GrowingBody, kept: Kept | undefined): Promise<void> {
     try {
       const grown = await growFrom(source, body, this.#abort.signal)
       // What was passed on was over for the cache when it turned out to be.
-      if (grown.kind === 'complete')
-        this.#end({ ...response, body: grown.body }, grown.body, grown.reservation, decision)
+      if (grown.kind === 'complete') this.#end(grown.body, grown.reservation, kept)
     } catch (error) {
       if (this.#state.kind === 'filling') this.#over({ kind: 'failed', error: asOriginError(error) })
     }
   }
 
-  #end(response: StoredResponse, body: BufferedBody, reservation: Reservation, { kind }: Decision): void {
-    if (kind === 'store') this.#shelf.keep(response, body, reservation)
-    else this.#shelf.letGo(body, reservation)
+  /** Its bytes may tell more about its freshness than its fields did. */
+  #end(body: BufferedBody, reservation: Reservation, kept: Kept | undefined): void {
+    const { rules, askedWith } = this.#options
+    if (kept === undefined) this.#shelf.letGo(body, reservation)
+    else {
+      const { response, received, ...made } = kept
+      const decision = decide(received, rules, askedWith, body.bytes)
+      const isAsBefore = decision.kind !== 'store' || decision.freshness.staleAtMs === response.staleAtMs
+      const asGiven = response.body === body ? response : { ...response, body }
+      const whole = isAsBefore ? asGiven : answer(received, { ...made, body, decision })
+      this.#shelf.keep(whole, body, reservation)
+    }
     this.#over({ kind: 'complete' })
   }
 
   #revalidate(received: Received): void {
     const { stored, rules, askedWith, isPersonal } = this.#options
     if (stored === undefined) throw new OriginError('broken', 'a 304 to a request without conditions')
-    const { response, decision } = revalidated(stored, received, (merged) => decide(merged, rules, askedWith))
+    const { response, decision } = revalidated(stored, received, (merged) =>
+      decide(merged, rules, askedWith, stored.body.bytes),
+    )
     if (decision.kind === 'store') this.#shelf.refresh(stored, response)
     else this.#shelf.forget(response.status)
     if (decision.kind === 'uncacheable' && isPersonal) {

@@ -38,7 +38,8 @@ export async function head(
   if (stored !== undefined && received.status === 200 && stored.response.status === 200) {
     if (!isSameRepresentation(stored.response, received)) store.delete(stored.key)
     else {
-      const { response, decision } = revalidated(stored.response, received, (it) => decide(it, rules, askedWith))
+      const { bytes } = stored.response.body
+      const { response, decision } = revalidated(stored.response, received, (it) => decide(it, rules, askedWith, bytes))
       if (decision.kind === 'store') store.replace(stored.key, stored.response, response)
       else store.delete(stored.key)
     }

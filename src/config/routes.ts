@@ -101,7 +101,7 @@ const query = section({
   .optional()
   .meta({
     description:
-      'Which query parameters make a difference. Default: none for an s3 origin, all for an http one. What is not part of the key does not reach the origin either.',
+      'Which query parameters make a difference. Default: none for an s3 origin, all for an http one. Of playlists of an http origin _HLS_msn, _HLS_part and _HLS_skip always are. What is not part of the key does not reach the origin either.',
   })
 
 const negativeTtl = table(
@@ -155,7 +155,7 @@ const route = section({
   ttl: option(time, 'Freshness, whatever the origin says. Default: what the origin says.').optional(),
   defaultTtl: option(
     time,
-    'Freshness where the origin says nothing. Default: by media type: playlists 2s, segments 14d, everything else 60s.',
+    'Freshness where the origin says nothing. Default: by kind: live playlists half of their target duration or update period, finished ones 5m, multivariant ones 1m, others 2s; segments and films 14d, subtitles 1h, keys 5m, everything else 60s.',
   ).optional(),
   negativeTtl,
   query,

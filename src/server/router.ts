@@ -9,6 +9,7 @@ import type { PathPattern } from '../http/pattern.ts'
 import type { RequestTarget } from '../http/target.ts'
 import { MAX_KEY_BYTES } from '../http/target.ts'
 import type { Cors } from '../media/cors.ts'
+import { withDirectives } from '../media/delivery-directives.ts'
 import type { Origin } from '../origin/origin.ts'
 import type { Passthrough } from './passthrough.ts'
 
@@ -126,9 +127,9 @@ function withoutLastSlash(prefix: string): string {
 }
 
 /** With its question mark; as it was sent, where all of it counts. */
-function queryFor({ query, sentQuery }: Target, include: readonly string[] | 'all'): string {
+function queryFor({ path, query, sentQuery }: Target, include: readonly string[] | 'all'): string {
   if (include === 'all') return sentQuery
-  const selected = selectQuery(query, include)
+  const selected = selectQuery(query, withDirectives(include, path))
   return selected === '' ? '' : `?${selected}`
 }
 
