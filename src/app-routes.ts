@@ -1,10 +1,24 @@
 /** Routes out of their configuration: what each matches, and what it leads to under which rules. */
 
 import type { CacheRules } from './cache/policy.ts'
-import type { CachedRouteConfig, Config, OriginConfig, PassthroughRouteConfig } from './config/schema.ts'
+import type {
+  AccessConfig,
+  CachedRouteConfig,
+  Config,
+  OriginConfig,
+  PassthroughRouteConfig,
+  TokensConfig,
+} from './config/schema.ts'
+import type { Trust } from './http/forwarded.ts'
 import { compilePattern } from './http/pattern.ts'
 import { defaultTtlMs } from './media/types.ts'
 import type { Origin } from './origin/origin.ts'
+import { Access, type AccessOptions } from './server/access/access.ts'
+import { BUNNY_NAMES, bunnyScheme } from './server/access/bunny.ts'
+import { edgeAuthScheme } from './server/access/edgeauth.ts'
+import { hmacScheme } from './server/access/hmac.ts'
+import { secureLinkScheme } from './server/access/secure-link.ts'
+import type { TokenRules } from './server/access/token-check.ts'
 import { Passthrough, type PassthroughOptions } from './server/passthrough.ts'
 import type { HttpRules, PassthroughRoute, Route } from './server/router.ts'
 
@@ -17,7 +31,12 @@ function httpRules({ methods = ['GET', 'HEAD'], requestCacheControl }: CachedRou
   return { methods: new Set(methods), honoursRequest: requestCacheControl === 'honour' }
 }
 
-export function makeRoute(config: CachedRouteConfig, type: OriginConfig['type'], origin: Origin): Route {
+export function makeRoute(
+  config: CachedRouteConfig,
+  type: OriginConfig['type'],
+  origin: Origin,
+  isTrusted: Trust,
+): Route {
   const negativeTtlMs = new Map(Object.entries(config.negativeTtl).map(([status, ms]) => [Number(status), ms]))
   const rulesFor = (path: string): CacheRules => ({
     ttlMs: config.ttl,
@@ -36,12 +55,13 @@ export function makeRoute(config: CachedRouteConfig, type: OriginConfig['type'],
     rulesFor,
     queryInclude: config.query?.include ?? (type === 'http' ? 'all' : []),
     responseHeaders: Object.entries(config.responseHeaders).flat(),
+    ...accessOf(config.access, { isTrusted, isSeenByOrigin: type === 'http' }),
     ...(type === 'http' && { http: httpRules(config) }),
   }
 }
 
 export function makePassthroughRoute(
-  { match, passthrough, responseHeaders }: PassthroughRouteConfig,
+  { match, passthrough, access, responseHeaders }: PassthroughRouteConfig,
   options: Omit<PassthroughOptions, 'target'>,
 ): PassthroughRoute {
   return {
@@ -49,5 +69,43 @@ export function makePassthroughRoute(
     pattern: compilePattern(match),
     passthrough: new Passthrough({ ...options, target: new URL(passthrough) }),
     responseHeaders: Object.entries(responseHeaders).flat(),
+    ...accessOf(access, { isTrusted: options.isTrusted, isSeenByOrigin: true }),
+  }
+}
+
+/** Nothing of it where the route answers everybody. */
+function accessOf(config: AccessConfig | undefined, options: AccessOptions): { readonly access?: Access } {
+  if (config === undefined) return {}
+  const { tokens, networks, referers, secretHeader } = config
+  const rules = {
+    ...(tokens && { tokens: tokenRules(tokens) }),
+    ...(networks && { networks }),
+    ...(referers && { referers }),
+    ...(secretHeader && { secretHeader: { ...secretHeader, name: secretHeader.name.toLowerCase() } }),
+  }
+  return { access: new Access(rules, options) }
+}
+
+function tokenRules(config: TokensConfig): TokenRules {
+  switch (config.scheme) {
+    case 'hmac':
+      return { scheme: hmacScheme(config), carriers: config.in.map((carrier) => ({ carrier, name: config.name })) }
+    case 'secure-link':
+      return { scheme: secureLinkScheme(config), carriers: [{ carrier: 'query', name: config.name }] }
+    case 'edgeauth': {
+      const { name, salt } = config
+      const nameIn = (carrier: string) => (carrier === 'header' ? name.toLowerCase() : name)
+      return {
+        scheme: edgeAuthScheme({ ...config, salt }),
+        carriers: config.in.map((carrier) => ({ carrier, name: nameIn(carrier) })),
+      }
+    }
+    case 'bunny':
+      return {
+        scheme: bunnyScheme(config),
+        carriers: config.in.map((carrier) => ({ carrier, name: BUNNY_NAMES[carrier] })),
+      }
+    default:
+      return config satisfies never
   }
 }

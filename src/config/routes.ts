@@ -9,6 +9,7 @@ import * as z from 'zod'
 import { isFieldValue, isHopByHop } from '../http/headers.ts'
 import { compilePattern } from '../http/pattern.ts'
 import { isToken } from '../http/syntax.ts'
+import { access } from './access.ts'
 import { filledText, flag, oneOf, textThat, time } from './kinds.ts'
 import type { Kind, Reading } from './option.ts'
 import { EVEN_IF_WRONG, list, notSupportedYet, option, section, table } from './option.ts'
@@ -29,7 +30,7 @@ const OWN_FIELDS = [
 const NO_ORIGIN = 'expected the name of an origin'
 
 /** What a route that passes through may have beside `passthrough`; everything else is about objects and their copies. */
-const OF_ANY_ROUTE = new Set(['match', 'passthrough', 'responseHeaders'])
+const OF_ANY_ROUTE = new Set(['access', 'match', 'passthrough', 'responseHeaders'])
 
 /** In the file's own notation, and as it is understood. */
 const NEGATIVE_TTL = { written: { 404: '1s', 403: '1s' } }
@@ -190,7 +191,7 @@ const route = section({
       maxAge: option(time, 'How long browsers may remember the permission.').optional(),
     }).meta({ description: 'Which other sites may read the answers in browsers.' }),
   ),
-  access: notSupportedYet(z.looseObject({}).meta({ description: 'Who may ask: signed URLs.' })),
+  access,
   passthrough: option(
     textThat((written) => readEndpoint(written, 'http://127.0.0.1:3000'), { examples: ['http://127.0.0.1:3000'] }),
     'In place of origin: address of a server, http or https, that gets the requests as they are, WebSockets included. Every method, nothing is cached; the path is sent as it was asked for, so the address has none.',
@@ -225,7 +226,7 @@ const route = section({
           staleWhileRevalidate: staleWhileRevalidate ?? 0,
           staleIfError: staleIfError ?? STALE_IF_ERROR_MS,
         }
-      : { match: rules.match, passthrough, responseHeaders: rules.responseHeaders }
+      : { match: rules.match, passthrough, access: rules.access, responseHeaders: rules.responseHeaders }
   })
   .meta({
     description: 'A path pattern with its origin and its rules, or with the server that its requests are passed on to.',

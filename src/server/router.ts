@@ -9,6 +9,7 @@ import type { PathPattern } from '../http/pattern.ts'
 import type { RequestTarget } from '../http/target.ts'
 import { MAX_KEY_BYTES } from '../http/target.ts'
 import type { Origin } from '../origin/origin.ts'
+import type { Access } from './access/access.ts'
 import type { Passthrough } from './passthrough.ts'
 
 export interface Route {
@@ -24,6 +25,8 @@ export interface Route {
   readonly queryInclude: readonly string[] | 'all'
   /** name, value, name, value …: set on every answer, in place of the origin's field of that name. */
   readonly responseHeaders: readonly string[]
+  /** Whom it answers; everybody where absent. */
+  readonly access?: Access
   /** Where its origin sees the clients' requests: an HTTP origin. */
   readonly http?: HttpRules
 }
@@ -35,7 +38,7 @@ export interface HttpRules {
 }
 
 /** A route whose requests go to one server as they are. */
-export interface PassthroughRoute extends Pick<Route, 'match' | 'pattern' | 'responseHeaders'> {
+export interface PassthroughRoute extends Pick<Route, 'match' | 'pattern' | 'responseHeaders' | 'access'> {
   readonly passthrough: Passthrough
 }
 
