@@ -9,10 +9,11 @@ import * as z from 'zod'
 import { isFieldValue, isHopByHop } from '../http/headers.ts'
 import { compilePattern } from '../http/pattern.ts'
 import { isToken } from '../http/syntax.ts'
+import { access } from './access.ts'
 import { cors } from './cors.ts'
 import { filledText, flag, oneOf, textThat, time } from './kinds.ts'
 import type { Kind, Reading } from './option.ts'
-import { EVEN_IF_WRONG, list, notSupportedYet, option, section, table } from './option.ts'
+import { EVEN_IF_WRONG, list, option, section, table } from './option.ts'
 import { readEndpoint } from './origins.ts'
 
 /** Fields that say what the bytes are or how they were come by: wrong ones would break ranges, revalidation or age. */
@@ -32,7 +33,7 @@ const CORS_FIELD = /^(?:access-control-.*|timing-allow-origin)$/i
 const NO_ORIGIN = 'expected the name of an origin'
 
 /** What a route that passes through may have beside `passthrough`; everything else is about objects and their copies. */
-const OF_ANY_ROUTE = new Set(['match', 'passthrough', 'responseHeaders', 'cors'])
+const OF_ANY_ROUTE = new Set(['access', 'match', 'passthrough', 'responseHeaders', 'cors'])
 
 /** In the file's own notation, and as it is understood. */
 const NEGATIVE_TTL = { written: { 404: '1s', 403: '1s' } }
@@ -191,7 +192,7 @@ const route = section({
     .optional()
     .meta({ default: true }),
   cors,
-  access: notSupportedYet(z.looseObject({}).meta({ description: 'Who may ask: signed URLs.' })),
+  access,
   passthrough: option(
     textThat((written) => readEndpoint(written, 'http://127.0.0.1:3000'), { examples: ['http://127.0.0.1:3000'] }),
     'In place of origin: address of a server, http or https, that gets the requests as they are, WebSockets included. Every method, nothing is cached; the path is sent as it was asked for, so the address has none.',
@@ -232,7 +233,13 @@ const route = section({
           staleWhileRevalidate: staleWhileRevalidate ?? 0,
           staleIfError: staleIfError ?? STALE_IF_ERROR_MS,
         }
-      : { match: rules.match, passthrough, responseHeaders: rules.responseHeaders, cors: rules.cors }
+      : {
+          match: rules.match,
+          passthrough,
+          access: rules.access,
+          responseHeaders: rules.responseHeaders,
+          cors: rules.cors,
+        }
   })
   .meta({
     description: 'A path pattern with its origin and its rules, or with the server that its requests are passed on to.',

@@ -9,6 +9,8 @@ import { ttlSeconds } from '../cache/stored-response.ts'
 import type { ClientError } from '../errors.ts'
 import { parseTarget } from '../http/target.ts'
 import { isPreflight } from '../media/cors.ts'
+import { admit } from './access/admit.ts'
+import { pathTokensOf } from './access/path-tokens.ts'
 import type { AccessLog } from './exchange.ts'
 import { beginExchange } from './exchange.ts'
 import { NO_PAIRS } from './fields.ts'
@@ -35,6 +37,7 @@ const READ_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD'])
 
 export function createHandler(options: HandlerOptions): Handler {
   const { routes, cache, clock, accessLog, isTrusted } = options
+  const takePathToken = pathTokensOf(routes)
   const distrusted = new WeakSet<IncomingMessage['socket']>()
 
   return (req, res) => {
@@ -47,17 +50,19 @@ export function createHandler(options: HandlerOptions): Handler {
       distrusted.add(req.socket)
       return sendError(unrouted, fault, ['Connection', 'close'])
     }
-    const target = parseTarget(req.url ?? '')
-    if (target.kind === 'refused') return sendError(unrouted, target)
-    exchange.path = target.path
+    const sentTarget = takePathToken(parseTarget(req.url ?? ''))
+    if (sentTarget.kind === 'refused') return sendError(unrouted, sentTarget)
+    exchange.path = sentTarget.path
 
-    const route = findRoute(routes, target.path)
+    const route = findRoute(routes, sentTarget.path)
     if (route === undefined) return sendError(unrouted, NOT_FOUND)
     exchange.route = route.match
     const routeHeaders = route.cors?.fieldsFor(req.headers.origin) ?? route.responseHeaders
     const outgoing: Outgoing = { req, res, exchange, routeHeaders }
     if (route.cors !== undefined && isPreflight(req.method, req.headers))
       return sendNoContent(outgoing, route.cors.preflightFields)
+    const target = admit(outgoing, sentTarget, route.access)
+    if (target === undefined) return
     if (isPassthrough(route)) return route.passthrough.pass(outgoing)
     const { method = 'GET' } = req
     const methods = route.http?.methods ?? READ_METHODS

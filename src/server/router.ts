@@ -11,6 +11,7 @@ import { MAX_KEY_BYTES } from '../http/target.ts'
 import type { Cors } from '../media/cors.ts'
 import { withDirectives } from '../media/delivery-directives.ts'
 import type { Origin } from '../origin/origin.ts'
+import type { Access } from './access/access.ts'
 import type { Passthrough } from './passthrough.ts'
 
 export interface Route {
@@ -28,6 +29,8 @@ export interface Route {
   readonly responseHeaders: readonly string[]
   /** Where other sites' players may read the answers. */
   readonly cors?: Cors
+  /** Whom it answers; everybody where absent. */
+  readonly access?: Access
   /** Where its origin sees the clients' requests: an HTTP origin. */
   readonly http?: HttpRules
 }
@@ -39,7 +42,7 @@ export interface HttpRules {
 }
 
 /** A route whose requests go to one server as they are. */
-export interface PassthroughRoute extends Pick<Route, 'match' | 'pattern' | 'responseHeaders' | 'cors'> {
+export interface PassthroughRoute extends Pick<Route, 'match' | 'pattern' | 'responseHeaders' | 'cors' | 'access'> {
   readonly passthrough: Passthrough
 }
 

@@ -261,7 +261,11 @@ const WRONG: readonly (readonly [path: string, value: unknown, problem: string])
     'honour',
     'routes[0].requestCacheControl: has no meaning with an s3 origin, which sees nothing of the request',
   ],
-  ['routes[0].access', {}, 'routes[0].access: not supported yet'],
+  [
+    'routes[0].access',
+    {},
+    'routes[0].access: expected at least one of tokens, networks, referers and secretHeader, got an empty mapping',
+  ],
 ]
 
 test('the good configuration has no problems', () => {

@@ -70,7 +70,7 @@ describe('the published JSON Schema', () => {
 
   test('says of what comes later that it is not supported yet', () => {
     const later = optionsOf(published).filter(({ option }) => option.description?.startsWith('Not supported yet.'))
-    expect(later.map(({ path }) => path)).toEqual(['.listen[*].tls', '.routes[*].access'])
+    expect(later.map(({ path }) => path)).toEqual(['.listen[*].tls'])
     expect(later[0]?.option.properties).toHaveProperty('cert')
   })
 
