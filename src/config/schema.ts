@@ -8,19 +8,12 @@
 import * as z from 'zod'
 import { address, type HostAndPort, network, parseAddress } from './address.ts'
 import { admin } from './admin.ts'
-import { filledText, flag, oneOf, size } from './kinds.ts'
-import {
-  EVEN_IF_WRONG,
-  EVEN_IF_WRONG_IN_LIST,
-  list,
-  notSupportedYet,
-  option,
-  optionWithDefault,
-  section,
-} from './option.ts'
+import { flag, oneOf, size } from './kinds.ts'
+import { EVEN_IF_WRONG, EVEN_IF_WRONG_IN_LIST, list, option, optionWithDefault, section } from './option.ts'
 import { origins } from './origins.ts'
 import { quoted } from './path.ts'
 import { defaultNegativeTtl, routes } from './routes.ts'
+import { tls } from './tls.ts'
 import { formatSize } from './units.ts'
 
 const DEFAULT_MAX_OBJECT_BYTES = 8 * 1024 ** 2
@@ -29,12 +22,7 @@ const DEFAULT_SLICE_BYTES = 1024 ** 2
 const listener = section({
   address: option(address, 'Where to listen: host:port, an IPv6 host in brackets; port 0 takes any free one.'),
   highWaterMark: optionWithDefault(size, 'Write buffer of one response.', '1MiB'),
-  tls: notSupportedYet(
-    section({
-      cert: option(filledText, 'Path of the certificate chain, PEM.'),
-      key: option(filledText, 'Path of the private key, PEM.'),
-    }).meta({ description: 'Speak HTTPS: HTTP/2 and HTTP/1.1.' }),
-  ),
+  tls,
 }).meta({ description: 'A listener.' })
 
 const listen = list(listener, 'listener')

@@ -5,9 +5,9 @@
  * travel.
  */
 
-import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Body } from '../cache/body.ts'
 import type { Clock } from '../clock.ts'
+import type { IncomingMessage, ServerResponse } from './messages.ts'
 
 /** What becomes known on the way. */
 export interface Exchange {

@@ -3,8 +3,9 @@
  * it in another way. A request that is refused here is the last one on its connection.
  */
 
-import type { IncomingMessage } from 'node:http'
 import type { ClientError } from '../errors.ts'
+import type { IncomingMessage } from './messages.ts'
+import { isHttp10 } from './messages.ts'
 
 const NO_HOST: ClientError = { status: 400, text: 'The Host field is missing' }
 const TWO_HOSTS: ClientError = { status: 400, text: 'More than one Host field' }
@@ -12,7 +13,8 @@ const UNKNOWN_CODING: ClientError = { status: 501, text: 'This transfer coding i
 const CHUNKS_IN_HTTP_1_0: ClientError = { status: 400, text: 'HTTP/1.0 knows no Transfer-Encoding' }
 
 /** What to refuse a request with (RFC 9112 §3.2, §6.1, §6.3), or undefined for one that is well framed. */
-export function framingFault({ rawHeaders, headers, httpVersionMinor }: IncomingMessage): ClientError | undefined {
+export function framingFault(req: IncomingMessage): ClientError | undefined {
+  const { rawHeaders, headers } = req
   let hostCount = 0
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const name = rawHeaders[index]
@@ -20,7 +22,7 @@ export function framingFault({ rawHeaders, headers, httpVersionMinor }: Incoming
   }
   if (hostCount > 1) return TWO_HOSTS
   const coding = headers['transfer-encoding']
-  if (httpVersionMinor === 0) return coding === undefined ? undefined : CHUNKS_IN_HTTP_1_0
+  if (isHttp10(req)) return coding === undefined ? undefined : CHUNKS_IN_HTTP_1_0
   if (hostCount === 0) return NO_HOST
   // Any other one would stay in the content, and nobody behind us would know of it.
   return coding === undefined || coding.trim().toLowerCase() === 'chunked' ? undefined : UNKNOWN_CODING

@@ -4,7 +4,6 @@
  * Every request gets exactly one answer or, where its client has left, none; and every exchange is recorded once.
  */
 
-import type { IncomingMessage, ServerResponse } from 'node:http'
 import { ttlSeconds } from '../cache/stored-response.ts'
 import type { ClientError } from '../errors.ts'
 import { parseTarget } from '../http/target.ts'
@@ -19,6 +18,8 @@ import type { Asked, ForwardOptions } from './forward.ts'
 import { forward, passOn, repeatable } from './forward.ts'
 import { originFor, requestDirectives, selectingFields } from './forwarding.ts'
 import { framingFault } from './framing.ts'
+import type { IncomingMessage, ServerResponse } from './messages.ts'
+import { isHttp2 } from './messages.ts'
 import { isPassthrough } from './passed-traffic.ts'
 import type { Outgoing } from './respond.ts'
 import { respond, sendError, sendNoContent } from './respond.ts'
@@ -47,7 +48,7 @@ export function createHandler(options: HandlerOptions): Handler {
     const unrouted: Outgoing = { req, res, exchange, routeHeaders: NO_PAIRS }
     const fault = framingFault(req)
     if (fault !== undefined) {
-      distrusted.add(req.socket)
+      if (!isHttp2(req)) distrusted.add(req.socket)
       return sendError(unrouted, fault, ['Connection', 'close'])
     }
     const sentTarget = takePathToken(parseTarget(req.url ?? ''))

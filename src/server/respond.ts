@@ -6,7 +6,6 @@
  * program in this file.
  */
 
-import type { IncomingMessage, ServerResponse } from 'node:http'
 import { JoinedTooLate } from '../cache/growing-body.ts'
 import { ObjectChanged } from '../cache/resume.ts'
 import type { StoredResponse } from '../cache/stored-response.ts'
@@ -18,6 +17,7 @@ import { formatCacheStatus } from '../http/cache-status.ts'
 import type { Origin } from '../origin/origin.ts'
 import type { Exchange } from './exchange.ts'
 import { composeFields, NO_PAIRS, selectStored } from './fields.ts'
+import type { IncomingMessage, ServerResponse } from './messages.ts'
 import { negotiate } from './negotiate.ts'
 import { CACHE_NAME } from './passed-fields.ts'
 import type { Part, Plan, PlanRequest } from './plan.ts'

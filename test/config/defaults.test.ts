@@ -341,3 +341,13 @@ test('the result is frozen all the way down', () => {
   expect(unfrozen).toEqual([])
   expect(() => Object.assign(config.cache, { memory: 1 })).toThrow(TypeError)
 })
+
+test('one certificate is a list of one, and several stay in their order', () => {
+  const [first, second] = [
+    { cert: 'a.pem', key: 'a.key' },
+    { cert: 'b.pem', key: 'b.key', hsts: '365d' },
+  ]
+  const read = { ...second, hsts: 365 * 86_400_000 }
+  expect(load(goodWith('listen[0].tls', second)).listen[0]?.tls).toEqual([read])
+  expect(load(goodWith('listen[0].tls', [first, second])).listen[0]?.tls).toEqual([first, read])
+})

@@ -5,6 +5,7 @@ const NO_TIME = 'expected a time with its unit, such as 500ms, 30s, 10m, 1h or 1
 const NO_SIZE = 'expected a size such as 64KiB, 4MiB or 1GiB'
 const NO_ADDRESS = 'expected host:port, such as 0.0.0.0:8080 or [::]:8080'
 const NO_TOKEN = 'expected a token, since admin.address is not loopback'
+const NO_PAIRS = 'expected a certificate and a key, or a list of such pairs'
 const NO_PORT = 'expected a port from 0 to 65535 after the colon'
 const NO_URL = 'expected an http or https URL, such as https://sfo3.digitaloceanspaces.com'
 const HTTP = { type: 'http', url: 'http://x' }
@@ -37,7 +38,14 @@ const WRONG: readonly (readonly [path: string, value: unknown, problem: string])
   ['listen[0].highWaterMark', '1MB', `listen[0].highWaterMark: ${NO_SIZE}, got "1MB"`],
   ['listen[0].highWaterMark', 0, 'listen[0].highWaterMark: expected a size from 1B, got 0'],
   ['listen[0].highWaterMark', true, `listen[0].highWaterMark: ${NO_SIZE}, got true`],
-  ['listen[0].tls', { cert: 'a', key: 'b' }, 'listen[0].tls: not supported yet'],
+  ['listen[0].tls', null, `listen[0].tls: ${NO_PAIRS}, got nothing`],
+  ['listen[0].tls', 'cert.pem', `listen[0].tls: ${NO_PAIRS}, got "cert.pem"`],
+  ['listen[0].tls', [], `listen[0].tls: ${NO_PAIRS}, got an empty list`],
+  ['listen[0].tls', { cert: 'a' }, 'listen[0].tls.key: expected a string, got nothing'],
+  ['listen[0].tls', { cert: '', key: 'b' }, 'listen[0].tls.cert: expected a string that is not empty, got ""'],
+  ['listen[0].tls', { cert: 'a', key: 'b', hts: '1d' }, 'listen[0].tls.hts: unknown key, did you mean "hsts"?'],
+  ['listen[0].tls', { cert: 'a', key: 'b', hsts: 'ever' }, `listen[0].tls.hsts: ${NO_TIME}, got "ever"`],
+  ['listen[0].tls', [{ cert: 'a', key: 'b' }, { key: 'b' }], 'listen[0].tls[1].cert: expected a string, got nothing'],
   ['admin', null, 'admin: expected a mapping, got nothing'],
   ['admin', {}, 'admin.address: expected a string, got nothing'],
   ['admin', { address: '9090' }, `admin.address: ${NO_ADDRESS}, got "9090"`],
