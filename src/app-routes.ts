@@ -3,6 +3,7 @@
 import type { CacheRules } from './cache/policy.ts'
 import type { CachedRouteConfig, Config, OriginConfig, PassthroughRouteConfig } from './config/schema.ts'
 import { compilePattern } from './http/pattern.ts'
+import { isCmcdField } from './media/cmcd.ts'
 import { type Cors, compileCors } from './media/cors.ts'
 import { mediaLifetimeMs } from './media/lifetime.ts'
 import type { Origin } from './origin/origin.ts'
@@ -79,6 +80,6 @@ function corsOf(
 /** Which fields of its clients' requests an HTTP origin is not told. */
 function withheldFrom({ cors }: CachedRouteConfig): (lowerCaseName: string, method: string) => boolean {
   // An application may go by the site that asks before it changes something.
-  return (name, method) =>
-    cors !== undefined && READ_METHODS.has(method) && (name === 'origin' || name.startsWith('access-control-request-'))
+  const isOfCors = (name: string) => name === 'origin' || name.startsWith('access-control-request-')
+  return (name, method) => isCmcdField(name) || (cors !== undefined && READ_METHODS.has(method) && isOfCors(name))
 }

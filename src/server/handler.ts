@@ -8,6 +8,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { ttlSeconds } from '../cache/stored-response.ts'
 import type { ClientError } from '../errors.ts'
 import { parseTarget } from '../http/target.ts'
+import { readCmcd } from '../media/cmcd.ts'
 import { isPreflight } from '../media/cors.ts'
 import type { AccessLog } from './exchange.ts'
 import { beginExchange } from './exchange.ts'
@@ -24,6 +25,8 @@ import { findRoute, requestedObject } from './router.ts'
 
 export interface HandlerOptions extends ForwardOptions {
   readonly accessLog: AccessLog
+  /** Whether anybody looks at what players tell of themselves. */
+  readonly readsCmcd?: boolean
 }
 
 export type Handler = (req: IncomingMessage, res: ServerResponse) => void
@@ -34,7 +37,7 @@ const PATH_TOO_LONG: ClientError = { status: 414, text: 'The path is too long' }
 const READ_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD'])
 
 export function createHandler(options: HandlerOptions): Handler {
-  const { routes, cache, clock, accessLog, isTrusted } = options
+  const { routes, cache, clock, accessLog, isTrusted, readsCmcd } = options
   const distrusted = new WeakSet<IncomingMessage['socket']>()
 
   return (req, res) => {
@@ -50,6 +53,7 @@ export function createHandler(options: HandlerOptions): Handler {
     const target = parseTarget(req.url ?? '')
     if (target.kind === 'refused') return sendError(unrouted, target)
     exchange.path = target.path
+    if (readsCmcd) exchange.cmcd = readCmcd(target.query, req.headers)
 
     const route = findRoute(routes, target.path)
     if (route === undefined) return sendError(unrouted, NOT_FOUND)

@@ -8,6 +8,7 @@ import type { CacheRules } from '../cache/policy.ts'
 import type { PathPattern } from '../http/pattern.ts'
 import type { RequestTarget } from '../http/target.ts'
 import { MAX_KEY_BYTES } from '../http/target.ts'
+import { withoutCmcd } from '../media/cmcd.ts'
 import type { Cors } from '../media/cors.ts'
 import { withDirectives } from '../media/delivery-directives.ts'
 import type { Origin } from '../origin/origin.ts'
@@ -126,9 +127,9 @@ function withoutLastSlash(prefix: string): string {
   return prefix.endsWith('/') ? prefix.slice(0, -1) : prefix
 }
 
-/** With its question mark; as it was sent, where all of it counts. */
+/** With its question mark; as it was sent, where all of it counts that is about the object. */
 function queryFor({ path, query, sentQuery }: Target, include: readonly string[] | 'all'): string {
-  if (include === 'all') return sentQuery
+  if (include === 'all') return withoutCmcd(sentQuery)
   const selected = selectQuery(query, withDirectives(include, path))
   return selected === '' ? '' : `?${selected}`
 }

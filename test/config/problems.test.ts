@@ -261,6 +261,11 @@ const WRONG: readonly (readonly [path: string, value: unknown, problem: string])
     'routes[0].requestCacheControl: has no meaning with an s3 origin, which sees nothing of the request',
   ],
   ['routes[0].access', {}, 'routes[0].access: not supported yet'],
+  [
+    'routes[0].query',
+    { include: ['v', 'CMCD'] },
+    'routes[0].query.include[1]: is about the player, and never part of the key',
+  ],
 ]
 
 test('the good configuration has no problems', () => {
