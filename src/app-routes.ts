@@ -41,6 +41,7 @@ export function makeRoute(config: CachedRouteConfig, type: OriginConfig['type'],
     rulesFor,
     queryInclude: config.query?.include ?? (type === 'http' ? 'all' : []),
     responseHeaders,
+    tellsTiming: config.serverTiming ?? false,
     ...corsOf(config, responseHeaders, http?.methods ?? READ_METHODS),
     ...(http && { http }),
   }

@@ -187,6 +187,10 @@ const route = section({
     'false: an answer that sets cookies is not kept. HTTP origins only. Default: true, as the standard has it: an origin forbids it by private or no-store.',
   ).optional(),
   cors,
+  serverTiming: option(
+    flag,
+    'true: answers carry Server-Timing, by which a page sees whether they came from memory and how long the origin took. Default: false.',
+  ).optional(),
   access: notSupportedYet(z.looseObject({}).meta({ description: 'Who may ask: signed URLs.' })),
   passthrough: option(
     textThat((written) => readEndpoint(written, 'http://127.0.0.1:3000'), { examples: ['http://127.0.0.1:3000'] }),

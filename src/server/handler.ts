@@ -59,7 +59,7 @@ export function createHandler(options: HandlerOptions): Handler {
     if (route === undefined) return sendError(unrouted, NOT_FOUND)
     exchange.route = route.match
     const routeHeaders = route.cors?.fieldsFor(req.headers.origin) ?? route.responseHeaders
-    const outgoing: Outgoing = { req, res, exchange, routeHeaders }
+    const outgoing: Outgoing = { req, res, exchange, routeHeaders, tellsTiming: route.tellsTiming === true }
     if (route.cors !== undefined && isPreflight(req.method, req.headers))
       return sendNoContent(outgoing, route.cors.preflightFields)
     if (isPassthrough(route)) return route.passthrough.pass(outgoing)

@@ -29,6 +29,8 @@ export interface Route {
   readonly responseHeaders: readonly string[]
   /** Where other sites' players may read the answers. */
   readonly cors?: Cors
+  /** Whether Server-Timing is on its answers. */
+  readonly tellsTiming?: boolean
   /** Where its origin sees the clients' requests: an HTTP origin. */
   readonly http?: HttpRules
 }
@@ -40,7 +42,8 @@ export interface HttpRules {
 }
 
 /** A route whose requests go to one server as they are. */
-export interface PassthroughRoute extends Pick<Route, 'match' | 'pattern' | 'responseHeaders' | 'cors'> {
+export interface PassthroughRoute
+  extends Pick<Route, 'match' | 'pattern' | 'responseHeaders' | 'cors' | 'tellsTiming'> {
   readonly passthrough: Passthrough
 }
 

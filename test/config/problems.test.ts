@@ -261,6 +261,7 @@ const WRONG: readonly (readonly [path: string, value: unknown, problem: string])
     'routes[0].requestCacheControl: has no meaning with an s3 origin, which sees nothing of the request',
   ],
   ['routes[0].access', {}, 'routes[0].access: not supported yet'],
+  ['routes[0].serverTiming', 'on', 'routes[0].serverTiming: expected true or false, got "on"'],
   [
     'routes[0].query',
     { include: ['v', 'CMCD'] },
@@ -292,6 +293,7 @@ describe('a route that passes through', () => {
     ['negativeTtl', { 404: '1s', 403: '1s' }],
     ['query', { include: ['v'] }],
     ['stripPrefix', ''],
+    ['serverTiming', false],
   ])('has no use for %s, even where it is what it would be anyway', (name, value) => {
     expect(problemsWith({ passthrough, [name]: value })).toEqual([
       `routes[1].${name}: has no meaning beside passthrough`,
