@@ -108,6 +108,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     cache,
     clock,
     accessLog,
+    readsCmcd: config.log.access,
     onFault,
     isTrusted,
     uploads,

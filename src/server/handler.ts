@@ -7,6 +7,7 @@
 import { ttlSeconds } from '../cache/stored-response.ts'
 import type { ClientError } from '../errors.ts'
 import { parseTarget } from '../http/target.ts'
+import { readCmcd } from '../media/cmcd.ts'
 import { isPreflight } from '../media/cors.ts'
 import { admit } from './access/admit.ts'
 import { pathTokensOf } from './access/path-tokens.ts'
@@ -27,6 +28,8 @@ import { findRoute, requestedObject } from './router.ts'
 
 export interface HandlerOptions extends ForwardOptions {
   readonly accessLog: AccessLog
+  /** Whether anybody looks at what players tell of themselves. */
+  readonly readsCmcd?: boolean
 }
 
 export type Handler = (req: IncomingMessage, res: ServerResponse) => void
@@ -37,7 +40,7 @@ const PATH_TOO_LONG: ClientError = { status: 414, text: 'The path is too long' }
 const READ_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD'])
 
 export function createHandler(options: HandlerOptions): Handler {
-  const { routes, cache, clock, accessLog, isTrusted } = options
+  const { routes, cache, clock, accessLog, isTrusted, readsCmcd } = options
   const takePathToken = pathTokensOf(routes)
   const distrusted = new WeakSet<IncomingMessage['socket']>()
 
@@ -54,12 +57,13 @@ export function createHandler(options: HandlerOptions): Handler {
     const sentTarget = takePathToken(parseTarget(req.url ?? ''))
     if (sentTarget.kind === 'refused') return sendError(unrouted, sentTarget)
     exchange.path = sentTarget.path
+    if (readsCmcd) exchange.cmcd = readCmcd(sentTarget.query, req.headers)
 
     const route = findRoute(routes, sentTarget.path)
     if (route === undefined) return sendError(unrouted, NOT_FOUND)
     exchange.route = route.match
     const routeHeaders = route.cors?.fieldsFor(req.headers.origin) ?? route.responseHeaders
-    const outgoing: Outgoing = { req, res, exchange, routeHeaders }
+    const outgoing: Outgoing = { req, res, exchange, routeHeaders, tellsTiming: route.tellsTiming === true }
     if (route.cors !== undefined && isPreflight(req.method, req.headers))
       return sendNoContent(outgoing, route.cors.preflightFields)
     const target = admit(outgoing, sentTarget, route.access)

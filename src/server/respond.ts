@@ -23,6 +23,7 @@ import { CACHE_NAME } from './passed-fields.ts'
 import type { Part, Plan, PlanRequest } from './plan.ts'
 import { planAnswer } from './plan.ts'
 import { sendParts } from './send.ts'
+import { serverTiming } from './server-timing.ts'
 
 export interface ResponderOptions {
   readonly randomBoundary: () => string
@@ -36,6 +37,8 @@ export interface Outgoing {
   readonly exchange: Exchange
   /** The route's own fields: name, value, …; none before a route is found. They stand in place of stored ones. */
   readonly routeHeaders: readonly string[]
+  /** Whether Server-Timing is on the answer. */
+  readonly tellsTiming?: boolean
   /** Asks for the object again; only while nothing of an answer has been sent. */
   readonly askAgain?: () => void
   /** Asked for what the answer needs and memory has not. */
@@ -61,6 +64,8 @@ export function respond(
   if (bytes !== undefined && response.status !== 204 && isPlain(req)) {
     const status = cacheStatusField(exchange, response, cacheStatus)
     const ownPairs = ['Content-Length', String(bytes.length), 'Age', age, 'Cache-Status', status]
+    if (outgoing.tellsTiming === true)
+      ownPairs.push('Server-Timing', serverTiming(cacheStatus, nowMs - exchange.startedMs))
     exchange.bodyBytes = bytes.length
     res.writeHead(response.status, composeFields(response.status, response.headerPairs, routeHeaders, ownPairs))
     res.end(bytes)
@@ -68,8 +73,9 @@ export function respond(
     return
   }
   const plan = planAnswer(planRequest(req, options), response)
-  const status = cacheStatusField(exchange, response, whereMissing(cacheStatus, response, plan))
-  const ownPairs = [...plan.ownPairs, 'Age', age, 'Cache-Status', status]
+  const found = whereMissing(cacheStatus, response, plan)
+  const ownPairs = [...plan.ownPairs, 'Age', age, 'Cache-Status', cacheStatusField(exchange, response, found)]
+  if (outgoing.tellsTiming === true) ownPairs.push('Server-Timing', serverTiming(found, nowMs - exchange.startedMs))
   const storedPairs = selectStored(response, plan.stored)
   sendPlan(outgoing, response, plan, composeFields(plan.status, storedPairs, routeHeaders, ownPairs), options)
 }

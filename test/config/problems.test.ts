@@ -274,6 +274,12 @@ const WRONG: readonly (readonly [path: string, value: unknown, problem: string])
     {},
     'routes[0].access: expected at least one of tokens, networks, referers and secretHeader, got an empty mapping',
   ],
+  ['routes[0].serverTiming', 'on', 'routes[0].serverTiming: expected true or false, got "on"'],
+  [
+    'routes[0].query',
+    { include: ['v', 'CMCD'] },
+    'routes[0].query.include[1]: is about the player, and never part of the key',
+  ],
 ]
 
 test('the good configuration has no problems', () => {
@@ -300,6 +306,7 @@ describe('a route that passes through', () => {
     ['negativeTtl', { 404: '1s', 403: '1s' }],
     ['query', { include: ['v'] }],
     ['stripPrefix', ''],
+    ['serverTiming', false],
   ])('has no use for %s, even where it is what it would be anyway', (name, value) => {
     expect(problemsWith({ passthrough, [name]: value })).toEqual([
       `routes[1].${name}: has no meaning beside passthrough`,
