@@ -17,23 +17,29 @@ import { forward, passOn, repeatable } from './forward.ts'
 import { originFor, requestDirectives, selectingFields } from './forwarding.ts'
 import { framingFault } from './framing.ts'
 import { isPassthrough } from './passed-traffic.ts'
+import type { RequestRate } from './request-rate.ts'
 import type { Outgoing } from './respond.ts'
 import { respond, sendAllowed, sendError } from './respond.ts'
 import { findRoute, requestedObject } from './router.ts'
 
 export interface HandlerOptions extends ForwardOptions {
   readonly accessLog: AccessLog
+  /** @default 8 KiB */
+  readonly maxTargetBytes?: number
+  /** Absent: clients may ask as often as they like. */
+  readonly requestRate?: RequestRate | undefined
 }
 
 export type Handler = (req: IncomingMessage, res: ServerResponse) => void
 
+const TOO_MANY_REQUESTS: ClientError = { status: 429, text: 'Too many requests' }
 const NOT_FOUND: ClientError = { status: 404, text: 'Not found' }
 const BAD_ESCAPE: ClientError = { status: 400, text: 'Bad percent-escape in the path' }
 const PATH_TOO_LONG: ClientError = { status: 414, text: 'The path is too long' }
 const READ_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD'])
 
 export function createHandler(options: HandlerOptions): Handler {
-  const { routes, cache, clock, accessLog, isTrusted } = options
+  const { routes, cache, clock, accessLog, isTrusted, maxTargetBytes, requestRate } = options
   const distrusted = new WeakSet<IncomingMessage['socket']>()
 
   return (req, res) => {
@@ -46,7 +52,9 @@ export function createHandler(options: HandlerOptions): Handler {
       distrusted.add(req.socket)
       return sendError(unrouted, fault, ['Connection', 'close'])
     }
-    const target = parseTarget(req.url ?? '')
+    const retryAfterSeconds = requestRate?.refuse(req, exchange.startedMs)
+    if (retryAfterSeconds !== undefined) return sendError(unrouted, { ...TOO_MANY_REQUESTS, retryAfterSeconds })
+    const target = parseTarget(req.url ?? '', maxTargetBytes)
     if (target.kind === 'refused') return sendError(unrouted, target)
     exchange.path = target.path
 

@@ -28,6 +28,8 @@ export interface ResponderOptions {
   readonly randomBoundary: () => string
   /** A client that takes no byte of a waiting answer for this long is cut off. */
   readonly clientStallMs: number
+  /** A request for more ranges gets the whole body. @default 16 */
+  readonly maxRanges?: number
 }
 
 export interface Outgoing {
@@ -92,12 +94,16 @@ function whereMissing(cacheStatus: CacheStatus, { body }: StoredResponse, { part
   return { kind: 'forward', fwd: 'partial', stored: true, collapsed: false, ttlSeconds: cacheStatus.ttlSeconds }
 }
 
-function planRequest({ method, headers }: IncomingMessage, { randomBoundary }: ResponderOptions): PlanRequest {
+function planRequest(
+  { method, headers }: IncomingMessage,
+  { randomBoundary, maxRanges }: ResponderOptions,
+): PlanRequest {
   // Conditions and ranges of any other method are its origin's to judge, and it has.
   if (method !== 'GET' && method !== 'HEAD') return { isHead: false, range: undefined, boundary: randomBoundary }
   return {
     isHead: method === 'HEAD',
     range: headers.range,
+    maxRanges,
     boundary: randomBoundary,
     ...(headers['if-match'] !== undefined && { ifMatch: headers['if-match'] }),
     ...(headers['if-none-match'] !== undefined && { ifNoneMatch: headers['if-none-match'] }),

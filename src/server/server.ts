@@ -10,6 +10,7 @@ import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Clock } from '../clock.ts'
 import { cannotListen } from '../errors.ts'
+import type { ConnectionLimit } from './connection-limit.ts'
 import type { Handler } from './handler.ts'
 import type { PassedTraffic } from './passed-traffic.ts'
 
@@ -32,6 +33,10 @@ export interface ServerOptions {
   /** A listener that works had an error; it goes on listening. */
   readonly onFault: (error: unknown) => void
   readonly timeouts?: ServerTimeouts
+  /** Of a request line and its fields. @default 16 KiB */
+  readonly maxHeaderBytes?: number
+  /** Absent: as many as there are. */
+  readonly connectionLimit?: ConnectionLimit
   /** Absent: nothing is passed through. */
   readonly passed?: PassedTraffic
 }
@@ -55,7 +60,12 @@ export interface ServerTimeouts {
 }
 
 /** A player asks again within seconds; a load balancer in front usually keeps its connections for a minute. */
-const DEFAULT_TIMEOUTS: ServerTimeouts = { keepAliveMs: 75_000, headersMs: 10_000, requestMs: 30_000, checkingMs: 1000 }
+export const DEFAULT_TIMEOUTS: ServerTimeouts = {
+  keepAliveMs: 75_000,
+  headersMs: 10_000,
+  requestMs: 30_000,
+  checkingMs: 1000,
+}
 /** Requests on one connection that wait for their answers; browsers and CDNs send the next one after the answer. */
 const MAX_PIPELINED = 100
 /** Connections the kernel completes before we take them; thousands of players arrive in the same second. */
@@ -66,12 +76,13 @@ const MAX_HEADER_BYTES = 16 * 1024
 export async function startServer(
   listens: readonly Listen[],
   handler: Handler,
-  { clock, onFault, timeouts = DEFAULT_TIMEOUTS, passed = NOTHING_PASSED }: ServerOptions,
+  options: ServerOptions,
 ): Promise<RunningServer> {
+  const { clock, onFault } = options
   const servers: DrainableServer[] = []
   try {
     for (const listen of listens) {
-      const server = new DrainableServer(listen, handler, timeouts, passed)
+      const server = new DrainableServer(listen, handler, options)
       await startListening(server.http, listen)
       // Accepting can fail later too (no file descriptors left); what is connected goes on.
       server.http.on('error', onFault)
@@ -99,7 +110,8 @@ class DrainableServer {
   readonly #passed: PassedTraffic
   #isDraining = false
 
-  constructor({ highWaterMarkBytes }: Listen, handler: Handler, timeouts: ServerTimeouts, passed: PassedTraffic) {
+  constructor({ highWaterMarkBytes }: Listen, handler: Handler, options: ServerOptions) {
+    const { timeouts = DEFAULT_TIMEOUTS, maxHeaderBytes = MAX_HEADER_BYTES, passed = NOTHING_PASSED } = options
     this.#passed = passed
     this.http = createServer(
       {
@@ -107,7 +119,7 @@ class DrainableServer {
         keepAliveTimeout: timeouts.keepAliveMs,
         headersTimeout: timeouts.headersMs,
         requestTimeout: timeouts.requestMs,
-        maxHeaderSize: MAX_HEADER_BYTES,
+        maxHeaderSize: maxHeaderBytes,
         connectionsCheckingInterval: timeouts.checkingMs,
         noDelay: true,
         // The handler asks for it, with an answer of its own.
@@ -117,6 +129,8 @@ class DrainableServer {
       },
       (req, res) => this.#onRequest(req, res, handler),
     )
+    const { connectionLimit } = options
+    if (connectionLimit !== undefined) this.http.on('connection', (socket) => connectionLimit.take(socket))
     this.http.on('checkContinue', (req, res) => {
       // Node would put the 100 between the head and the body of an answer that is under way on the same connection.
       if (this.#mayWriteTo(req.socket) && !passed.leavesContinue(req)) res.writeContinue()
