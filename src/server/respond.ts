@@ -178,6 +178,8 @@ function isPlain({ method, headers }: IncomingMessage): boolean {
   )
 }
 
+const NO_SNIFFING: readonly string[] = ['X-Content-Type-Options', 'nosniff']
+
 /** An error of our own, which no cache may keep. The text names nothing of what is behind the shield. */
 export function sendError(outgoing: Outgoing, error: ClientError, morePairs: readonly string[] = NO_PAIRS): void {
   const { req, res, exchange, routeHeaders } = outgoing
@@ -194,7 +196,7 @@ export function sendError(outgoing: Outgoing, error: ClientError, morePairs: rea
   ]
   if (error.retryAfterSeconds !== undefined) ownPairs.push('Retry-After', String(error.retryAfterSeconds))
   if (req.method !== 'HEAD') exchange.bodyBytes = bytes.length
-  res.writeHead(error.status, composeFields(error.status, NO_PAIRS, routeHeaders, ownPairs)).end(bytes)
+  res.writeHead(error.status, composeFields(error.status, NO_SNIFFING, routeHeaders, ownPairs)).end(bytes)
 }
 
 /** The answer to OPTIONS. */

@@ -13,7 +13,7 @@ function requestFrom(remoteAddress: string | undefined): IncomingMessage {
 test('no client gets more than its burst and its rate, whenever it asks', () => {
   const step = record({ pauseMs: integer({ min: 0, max: 700 }), client: constantFrom('192.0.2.1', '192.0.2.2') })
   void assert(
-    property(array(step, { minLength: 20, maxLength: 200, size: 'max' }), (steps) => {
+    property(array(step, { minLength: 20, maxLength: 100, size: 'max' }), (steps) => {
       const rate = new RequestRate({ perSecond: 3, burst: 5, isTrusted })
       const admitted = new Map<string, number[]>()
       let nowMs = 1_000_000
@@ -30,14 +30,13 @@ test('no client gets more than its burst and its rate, whenever it asks', () => 
         }
       }
       for (const times of admitted.values()) {
-        for (const [first, startMs] of times.entries()) {
-          for (const [offset, endMs] of times.slice(first).entries()) {
-            expect(offset + 1).toBeLessThanOrEqual(5 + ((endMs - startMs) / 1000) * 3 + 1e-6)
-          }
-        }
+        const excess = times.flatMap((startMs, first) =>
+          times.slice(first).map((endMs, offset) => offset + 1 - 5 - ((endMs - startMs) / 1000) * 3),
+        )
+        expect(Math.max(...excess)).toBeLessThanOrEqual(1e-6)
       }
     }),
-    { numRuns: 100, seed: 20_260_101 },
+    { numRuns: 50, seed: 20_260_101 },
   )
 })
 
