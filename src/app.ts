@@ -7,6 +7,7 @@
 import { randomUUID } from 'node:crypto'
 import { type RunningAdminServer, startAdminServer } from './admin/admin-server.ts'
 import { type HealthSources, health, type OriginState, type Phase, readiness } from './admin/health.ts'
+import { refusalLog, requestRateOf, serverLimits } from './app-limits.ts'
 import { makeOrigin, originOf } from './app-origins.ts'
 import { makePassthroughRoute, makeRoute, typeOf } from './app-routes.ts'
 import type { FillFailure } from './cache/cache.ts'
@@ -35,7 +36,7 @@ import { Uploads } from './server/uploads.ts'
 export interface AppOptions {
   /** How long answers under way may take to finish once the program is told to end. */
   readonly graceMs?: number
-  /** How long a client may take no byte of an answer that waits for it. */
+  /** In place of `limits.stallTimeout`. */
   readonly clientStallMs?: number
   readonly clock?: Clock
   /** Spreads the pauses before retries; at least 0, less than 1. */
@@ -62,8 +63,6 @@ export interface RunningApp {
 }
 
 const DEFAULT_GRACE_MS = 30_000
-/** Longer than any player waits before it gives up a segment. */
-const CLIENT_STALL_MS = 60_000
 /** How long the end of the program waits for a reader of its log that takes nothing. */
 const LAST_LINES_MS = 1000
 /** One log line an origin and kind of failure in this time. */
@@ -88,7 +87,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   })
   const onFault = (error: unknown) => log.error({ err: error }, 'a fault of this program')
   const accessLog: AccessLog = config.log.access ? (record) => log.info(record, 'request') : discardRecord
-  const clientStallMs = options.clientStallMs ?? CLIENT_STALL_MS
+  const clientStallMs = options.clientStallMs ?? config.limits.stallTimeout
   const uploads = new Uploads()
   const isTrusted = compileTrust(config.trustedProxies)
   const routes = config.routes.map((route): AnyRoute => {
@@ -114,6 +113,9 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     uploads,
     randomBoundary: randomUUID,
     clientStallMs,
+    maxRanges: config.limits.ranges,
+    maxTargetBytes: config.limits.urlLength,
+    requestRate: requestRateOf(config.limits, isTrusted),
   })
   const passed = passedTraffic({ routes, clock, accessLog, uploads })
   let phase: Phase = 'starting'
@@ -131,8 +133,13 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
       admin = await startAdmin(config.admin, sources, onFault)
       log.info(admin.listener, 'admin listening')
     }
-    const onCertificate = certificateLog(log, clock)
-    const server = await startServer(config.listen.map(listenOf), handler, { clock, onFault, passed, onCertificate })
+    const server = await startServer(config.listen.map(listenOf), handler, {
+      ...serverLimits(config.limits, isTrusted, refusalLog(log, clock)),
+      clock,
+      onFault,
+      passed,
+      onCertificate: certificateLog(log, clock),
+    })
     for (const listener of server.listeners) log.info(listener, 'listening')
     phase = 'listening'
     return {

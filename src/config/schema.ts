@@ -9,6 +9,7 @@ import * as z from 'zod'
 import { address, type HostAndPort, network, parseAddress } from './address.ts'
 import { admin } from './admin.ts'
 import { flag, oneOf, size } from './kinds.ts'
+import { limits } from './limits.ts'
 import { EVEN_IF_WRONG, EVEN_IF_WRONG_IN_LIST, list, option, optionWithDefault, section } from './option.ts'
 import { origins } from './origins.ts'
 import { quoted } from './path.ts'
@@ -104,7 +105,7 @@ const trustedProxies = z
 const OF_HTTP_ROUTES = ['methods', 'requestCacheControl', 'storeSetCookie'] as const
 
 /** The whole file. What it takes in is the tree of the YAML after `${NAME}` was replaced. */
-export const configSchema = section({ listen, admin, trustedProxies, cache, log, origins, routes })
+export const configSchema = section({ listen, admin, trustedProxies, limits, cache, log, origins, routes })
   .superRefine((written, context) => {
     const known = isMapping(written.origins) ? Object.keys(written.origins) : undefined
     if (known === undefined || known.length === 0 || !Array.isArray(written.routes)) return
@@ -160,6 +161,7 @@ export type Config = DeepReadonly<z.output<typeof configSchema>>
 export type ListenConfig = Config['listen'][number]
 export type AdminConfig = NonNullable<Config['admin']>
 export type CacheConfig = Config['cache']
+export type LimitsConfig = Config['limits']
 export type LogConfig = Config['log']
 export type OriginConfig = Config['origins'][string]
 export type S3OriginConfig = Extract<OriginConfig, { readonly type: 's3' }>

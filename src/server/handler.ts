@@ -22,6 +22,7 @@ import { framingFault } from './framing.ts'
 import type { IncomingMessage, ServerResponse } from './messages.ts'
 import { isHttp2 } from './messages.ts'
 import { isPassthrough } from './passed-traffic.ts'
+import type { RequestRate } from './request-rate.ts'
 import type { Outgoing } from './respond.ts'
 import { respond, sendError, sendNoContent } from './respond.ts'
 import { findRoute, requestedObject } from './router.ts'
@@ -30,17 +31,22 @@ export interface HandlerOptions extends ForwardOptions {
   readonly accessLog: AccessLog
   /** Whether anybody looks at what players tell of themselves. */
   readonly readsCmcd?: boolean
+  /** @default 8 KiB */
+  readonly maxTargetBytes?: number
+  /** Absent: clients may ask as often as they like. */
+  readonly requestRate?: RequestRate | undefined
 }
 
 export type Handler = (req: IncomingMessage, res: ServerResponse) => void
 
+const TOO_MANY_REQUESTS: ClientError = { status: 429, text: 'Too many requests' }
 const NOT_FOUND: ClientError = { status: 404, text: 'Not found' }
 const BAD_ESCAPE: ClientError = { status: 400, text: 'Bad percent-escape in the path' }
 const PATH_TOO_LONG: ClientError = { status: 414, text: 'The path is too long' }
 const READ_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD'])
 
 export function createHandler(options: HandlerOptions): Handler {
-  const { routes, cache, clock, accessLog, isTrusted, readsCmcd } = options
+  const { routes, cache, clock, accessLog, isTrusted, readsCmcd, maxTargetBytes, requestRate } = options
   const takePathToken = pathTokensOf(routes)
   const distrusted = new WeakSet<IncomingMessage['socket']>()
 
@@ -54,7 +60,9 @@ export function createHandler(options: HandlerOptions): Handler {
       if (!isHttp2(req)) distrusted.add(req.socket)
       return sendError(unrouted, fault, ['Connection', 'close'])
     }
-    const sentTarget = takePathToken(parseTarget(req.url ?? ''))
+    const retryAfterSeconds = requestRate?.refuse(req, exchange.startedMs)
+    if (retryAfterSeconds !== undefined) return sendError(unrouted, { ...TOO_MANY_REQUESTS, retryAfterSeconds })
+    const sentTarget = takePathToken(parseTarget(req.url ?? '', maxTargetBytes))
     if (sentTarget.kind === 'refused') return sendError(unrouted, sentTarget)
     exchange.path = sentTarget.path
     if (readsCmcd) exchange.cmcd = readCmcd(sentTarget.query, req.headers)

@@ -29,6 +29,8 @@ export interface ResponderOptions {
   readonly randomBoundary: () => string
   /** A client that takes no byte of a waiting answer for this long is cut off. */
   readonly clientStallMs: number
+  /** A request for more ranges gets the whole body. @default 16 */
+  readonly maxRanges?: number
 }
 
 export interface Outgoing {
@@ -98,12 +100,16 @@ function whereMissing(cacheStatus: CacheStatus, { body }: StoredResponse, { part
   return { kind: 'forward', fwd: 'partial', stored: true, collapsed: false, ttlSeconds: cacheStatus.ttlSeconds }
 }
 
-function planRequest({ method, headers }: IncomingMessage, { randomBoundary }: ResponderOptions): PlanRequest {
+function planRequest(
+  { method, headers }: IncomingMessage,
+  { randomBoundary, maxRanges }: ResponderOptions,
+): PlanRequest {
   // Conditions and ranges of any other method are its origin's to judge, and it has.
   if (method !== 'GET' && method !== 'HEAD') return { isHead: false, range: undefined, boundary: randomBoundary }
   return {
     isHead: method === 'HEAD',
     range: headers.range,
+    maxRanges,
     boundary: randomBoundary,
     ...(headers['if-match'] !== undefined && { ifMatch: headers['if-match'] }),
     ...(headers['if-none-match'] !== undefined && { ifNoneMatch: headers['if-none-match'] }),
@@ -178,6 +184,8 @@ function isPlain({ method, headers }: IncomingMessage): boolean {
   )
 }
 
+const NO_SNIFFING: readonly string[] = ['X-Content-Type-Options', 'nosniff']
+
 /** An error of our own, which no cache may keep. The text names nothing of what is behind the shield. */
 export function sendError(outgoing: Outgoing, error: ClientError, morePairs: readonly string[] = NO_PAIRS): void {
   const { req, res, exchange, routeHeaders } = outgoing
@@ -194,7 +202,7 @@ export function sendError(outgoing: Outgoing, error: ClientError, morePairs: rea
   ]
   if (error.retryAfterSeconds !== undefined) ownPairs.push('Retry-After', String(error.retryAfterSeconds))
   if (req.method !== 'HEAD') exchange.bodyBytes = bytes.length
-  res.writeHead(error.status, composeFields(error.status, NO_PAIRS, routeHeaders, ownPairs)).end(bytes)
+  res.writeHead(error.status, composeFields(error.status, NO_SNIFFING, routeHeaders, ownPairs)).end(bytes)
 }
 
 /** The answer to OPTIONS: what may be asked, in fields. */

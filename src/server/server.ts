@@ -12,6 +12,7 @@ import type { Clock } from '../clock.ts'
 import { cannotListen } from '../errors.ts'
 import type { Certificate, CertificateFiles, Certificates } from './certificates.ts'
 import { reloadCertificates, usableCertificates } from './certificates.ts'
+import type { ConnectionLimit } from './connection-limit.ts'
 import type { Handler } from './handler.ts'
 import { Http2Connection } from './http2-connection.ts'
 import type { PassedTraffic } from './passed-traffic.ts'
@@ -38,6 +39,10 @@ export interface ServerOptions {
   /** A listener that works had an error; it goes on listening. */
   readonly onFault: (error: unknown) => void
   readonly timeouts?: ServerTimeouts
+  /** Of a request line and its fields. @default 16 KiB */
+  readonly maxHeaderBytes?: number
+  /** Absent: as many as there are. */
+  readonly connectionLimit?: ConnectionLimit
   /** Absent: nothing is passed through. */
   readonly passed?: PassedTraffic
   /** A certificate has come into use. */
@@ -69,7 +74,12 @@ export interface ServerTimeouts {
 }
 
 /** A player asks again within seconds; a load balancer in front usually keeps its connections for a minute. */
-const DEFAULT_TIMEOUTS: ServerTimeouts = { keepAliveMs: 75_000, headersMs: 10_000, requestMs: 30_000, checkingMs: 1000 }
+export const DEFAULT_TIMEOUTS: ServerTimeouts = {
+  keepAliveMs: 75_000,
+  headersMs: 10_000,
+  requestMs: 30_000,
+  checkingMs: 1000,
+}
 /** Requests on one connection that wait for their answers; browsers and CDNs send the next one after the answer. */
 const MAX_PIPELINED = 100
 /** Connections the kernel completes before we take them; thousands of players arrive in the same second. */
@@ -80,20 +90,15 @@ const MAX_HEADER_BYTES = 16 * 1024
 export async function startServer(
   listens: readonly Listen[],
   handler: Handler,
-  {
-    clock,
-    onFault,
-    timeouts = DEFAULT_TIMEOUTS,
-    passed = NOTHING_PASSED,
-    onCertificate = ignoreCertificate,
-  }: ServerOptions,
+  options: ServerOptions,
 ): Promise<RunningServer> {
+  const { clock, onFault } = options
   const servers: DrainableServer[] = []
   try {
     for (const listen of listens) {
       const certificates = listen.tls && (await usableCertificates(listen.tls))
-      for (const certificate of certificates ?? []) onCertificate(certificate)
-      const server = new DrainableServer({ ...listen, certificates }, handler, { clock, timeouts, passed })
+      for (const certificate of certificates ?? []) options.onCertificate?.(certificate)
+      const server = new DrainableServer({ ...listen, certificates }, handler, options)
       await startListening(server.http, listen)
       // Accepting can fail later too (no file descriptors left); what is connected goes on.
       server.http.on('error', onFault)
@@ -105,7 +110,7 @@ export async function startServer(
   }
   return {
     listeners: servers.map(({ http }) => listenerOf(http)),
-    reloadCertificates: () => reloadCertificates(servers, onCertificate),
+    reloadCertificates: () => reloadCertificates(servers, options.onCertificate ?? ignoreCertificate),
     close: async (graceMs) => {
       await Promise.all(servers.map((server) => server.drain(graceMs, clock)))
     },
@@ -114,11 +119,6 @@ export async function startServer(
 
 interface PreparedListen extends Listen {
   readonly certificates: Certificates | undefined
-}
-
-interface ListenerOptions extends Pick<ServerOptions, 'clock'> {
-  readonly timeouts: ServerTimeouts
-  readonly passed: PassedTraffic
 }
 
 const ignoreCertificate = (): void => undefined
@@ -136,7 +136,9 @@ class DrainableServer {
   readonly #secure: SecureListener | undefined
   #isDraining = false
 
-  constructor(listen: PreparedListen, handler: Handler, { clock, timeouts, passed }: ListenerOptions) {
+  constructor(listen: PreparedListen, handler: Handler, serverOptions: ServerOptions) {
+    const { clock, timeouts = DEFAULT_TIMEOUTS, maxHeaderBytes = MAX_HEADER_BYTES, connectionLimit } = serverOptions
+    const { passed = NOTHING_PASSED } = serverOptions
     this.#passed = passed
     this.certificateFiles = listen.tls ?? []
     const options: HttpOptions = {
@@ -144,7 +146,7 @@ class DrainableServer {
       keepAliveTimeout: timeouts.keepAliveMs,
       headersTimeout: timeouts.headersMs,
       requestTimeout: timeouts.requestMs,
-      maxHeaderSize: MAX_HEADER_BYTES,
+      maxHeaderSize: maxHeaderBytes,
       connectionsCheckingInterval: timeouts.checkingMs,
       noDelay: true,
       // The handler asks for it, with an answer of its own.
@@ -168,12 +170,14 @@ class DrainableServer {
             clock,
             onRequest: handler,
             leavesContinue: passed.leavesContinue,
-            maxHeaderBytes: MAX_HEADER_BYTES,
+            maxHeaderBytes,
             firstRequestMs: timeouts.headersMs,
             keepAliveMs: timeouts.keepAliveMs,
           }),
       })
     this.http = this.#secure?.http ?? createServer(options, onRequest)
+    // Of TLS too, before its handshake.
+    if (connectionLimit !== undefined) this.http.on('connection', (socket) => connectionLimit.take(socket))
     this.http.on('checkContinue', (req, res) => {
       // Node would put the 100 between the head and the body of an answer that is under way on the same connection.
       if (this.#mayWriteTo(req.socket) && !passed.leavesContinue(req)) res.writeContinue()
