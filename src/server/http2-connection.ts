@@ -1,18 +1,13 @@
 /**
- * HTTP/2 connection: what a client and this server have agreed to speak HTTP/2 on (RFC 9113).
- *
- * | phase | what may happen |
- * |---|---|
- * | `open` | streams come and go; without any for too long it drains |
- * | `draining` | the client has been told to open no more streams; those it had opened by then are still taken |
- * | `closing` | no new stream; it ends with the last answer, or a moment later if there is none |
+ * HTTP/2 connection: what a client and this server have agreed to speak HTTP/2 on (RFC 9113). Streams come and go; without
+ * any for too long it ends, as it does at the end of the program with its last answer.
  *
  * A fault of one stream ends that stream; a client that keeps making faults, resets or empty work loses its connection,
- * for which Node's own limits stand. Trailers are not looked at, nothing is pushed, priorities are the client's dream.
+ * for which Node's own limits stand. Trailers are not looked at, nothing is pushed, and priorities are only a wish.
  */
 
 import type { ServerHttp2Session, ServerHttp2Stream } from 'node:http2'
-import { constants, performServerHandshake } from 'node:http2'
+import { performServerHandshake } from 'node:http2'
 import type { TLSSocket } from 'node:tls'
 import type { Clock, Timer } from '../clock.ts'
 import { Http2Request } from './http2-request.ts'
@@ -41,8 +36,6 @@ const MAX_STREAMS = 128
 const MAX_SESSION_MEMORY = 64
 /** Frames that make no sense, and streams beyond the limits, before it is no accident any more. */
 const MAX_BAD_FRAMES = 100
-/** Any stream that a client can ever open (RFC 9113 §6.8). */
-const ANY_STREAM = 2 ** 31 - 1
 /** What is left of it after its end may take this long to leave. */
 const LAST_BYTES_MS = 10_000
 
@@ -51,7 +44,7 @@ export class Http2Connection {
   readonly #session: ServerHttp2Session
   #idle: Timer
   #hasServed = false
-  #phase: 'open' | 'draining' | 'closing' = 'open'
+  #isClosing = false
   #streams = 0
 
   constructor(options: Http2ConnectionOptions) {
@@ -75,13 +68,16 @@ export class Http2Connection {
     })
   }
 
-  /** Takes what the client has sent before it could know, finishes what is under way, and ends. */
-  drain(): void {
-    if (this.#phase !== 'open' || this.#session.closed || this.#session.destroyed) return
-    this.#phase = 'draining'
-    // RFC 9113 §6.8: the word first, and the last stream that counts when the client has surely heard it.
-    this.#session.goaway(constants.NGHTTP2_NO_ERROR, ANY_STREAM)
-    this.#session.ping(() => this.#close())
+  /**
+   * Finishes what is under way, takes nothing more, and ends. What the client has sent meanwhile it may send elsewhere:
+   * it is told which of its requests counted as the last one (RFC 9113 §6.8). Node cannot give it a first warning
+   * without dropping what comes between the two.
+   */
+  close(): void {
+    if (this.#isClosing) return
+    this.#isClosing = true
+    if (!this.#session.destroyed) this.#session.close()
+    if (this.#streams === 0) this.#rest()
   }
 
   #onStream(
@@ -114,7 +110,7 @@ export class Http2Connection {
   #rest(): void {
     const { socket, clock, keepAliveMs } = this.#options
     if (socket.destroyed) return
-    if (this.#phase === 'closing') {
+    if (this.#isClosing) {
       this.#idle.cancel()
       this.#idle = clock.after(LAST_BYTES_MS, () => socket.destroy())
     } else if (this.#hasServed) {
@@ -127,14 +123,7 @@ export class Http2Connection {
   }
 
   #onIdle(): void {
-    if (this.#streams === 0) this.#close()
-  }
-
-  #close(): void {
-    if (this.#phase === 'closing') return
-    this.#phase = 'closing'
-    if (!this.#session.destroyed) this.#session.close()
-    if (this.#streams === 0) this.#rest()
+    if (this.#streams === 0) this.close()
   }
 }
 

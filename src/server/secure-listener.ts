@@ -49,8 +49,6 @@ export class SecureListener {
         ...http1,
         ...certificates[0].options,
         highWaterMark: Math.min(http1.highWaterMark ?? MAX_WAITING_BYTES, MAX_WAITING_BYTES),
-        // As in Node's server for plain HTTP: either side of a WebSocket may end before the other.
-        allowHalfOpen: true,
         ALPNProtocols: ['h2', 'http/1.1', 'http/1.0'],
         SNICallback: (serverName, callback) => callback(null, certificateFor(this.#certificates, serverName)?.context),
         handshakeTimeout: handshakeMs,
@@ -66,8 +64,13 @@ export class SecureListener {
     this.http.removeAllListeners('tlsClientError').on('tlsClientError', (_error, socket) => socket.destroy())
     const [acceptHttp1] = this.http.listeners('secureConnection')
     this.http.removeAllListeners('secureConnection').on('secureConnection', (socket) => {
-      if (socket.alpnProtocol === 'h2') this.#acceptHttp2(socket)
-      else acceptHttp1?.call(this.http, socket)
+      if (socket.alpnProtocol === 'h2') {
+        this.#acceptHttp2(socket)
+        return
+      }
+      // As in Node's server for plain HTTP: either side of a WebSocket may end before the other.
+      socket.allowHalfOpen = true
+      acceptHttp1?.call(this.http, socket)
     })
   }
 
@@ -80,7 +83,7 @@ export class SecureListener {
   /** HTTP/2 takes no more requests, and its connections end with their answers. */
   drain(): void {
     this.#isDraining = true
-    for (const connection of this.#http2) connection.drain()
+    for (const connection of this.#http2) connection.close()
   }
 
   /** Ends everything at once. */
@@ -89,10 +92,9 @@ export class SecureListener {
   }
 
   #acceptHttp2(socket: TLSSocket): void {
-    socket.allowHalfOpen = false
     const connection = this.#onHttp2(socket, this.#answerFields(socket), () => this.#http2.delete(connection))
     this.#http2.add(connection)
-    if (this.#isDraining) connection.drain()
+    if (this.#isDraining) connection.close()
   }
 
   /** Of the certificate that the client was given. */
