@@ -117,9 +117,12 @@ async function answering(outgoing: Outgoing, { onFault }: ForwardOptions, work: 
   }
 }
 
+/** One for all: without a reason `abort()` makes an error with a stack trace each time, for answers that went well too. */
+const CLIENT_GONE = new Error('the connection to the client has ended, or its answer has')
+
 function abortOnClose(res: ServerResponse): AbortController {
   const abort = new AbortController()
-  res.once('close', () => abort.abort())
+  res.once('close', () => abort.abort(CLIENT_GONE))
   return abort
 }
 
