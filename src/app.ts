@@ -20,12 +20,14 @@ import type { OriginError } from './errors.ts'
 import { StartError } from './errors.ts'
 import { compileTrust } from './http/forwarded.ts'
 import { contentTypeFor } from './media/types.ts'
+import { createAccessLog } from './observe/access-log.ts'
+import type { AccessLog } from './observe/access-record.ts'
 import type { Logger } from './observe/log.ts'
 import { createLog } from './observe/log.ts'
 import { Throttle } from './observe/throttle.ts'
+import { Traffic } from './observe/traffic.ts'
 import type { ResilientOrigin } from './origin/compose.ts'
 import type { Certificate } from './server/certificates.ts'
-import type { AccessLog } from './server/exchange.ts'
 import { createHandler } from './server/handler.ts'
 import { isPassthrough, passedTraffic } from './server/passed-traffic.ts'
 import type { AnyRoute } from './server/router.ts'
@@ -71,7 +73,7 @@ const FAILURE_LOG_MS = 1000
 /** @throws {StartError} when an address cannot be listened on or a certificate not used */
 export async function startApp(config: Config, options: AppOptions = {}): Promise<RunningApp> {
   const clock = options.clock ?? systemClock
-  const log = createLog(config.log, clock, options.log)
+  const { logger: log, writeLine } = createLog(config.log, clock, options.log)
   const dependencies = { clock, log, random: options.random ?? Math.random }
   const origins = new Map(
     Object.entries(config.origins).map(([name, it]) => [name, makeOrigin(name, it, dependencies)]),
@@ -86,7 +88,8 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     onFillFailed: failureLog(log, clock),
   })
   const onFault = (error: unknown) => log.error({ err: error }, 'a fault of this program')
-  const accessLog: AccessLog = config.log.access ? (record) => log.info(record, 'request') : discardRecord
+  const traffic = new Traffic()
+  const accessLog = recorder(traffic, config.log.access ? createAccessLog(writeLine) : undefined)
   const clientStallMs = options.clientStallMs ?? config.limits.stallTimeout
   const uploads = new Uploads()
   const isTrusted = compileTrust(config.trustedProxies)
@@ -185,7 +188,13 @@ function written(log: Logger): Promise<void> {
   })
 }
 
-const discardRecord: AccessLog = () => undefined
+function recorder(traffic: Traffic, accessLog: AccessLog | undefined): AccessLog {
+  if (accessLog === undefined) return (record) => traffic.record(record)
+  return (record) => {
+    traffic.record(record)
+    accessLog(record)
+  }
+}
 
 function startAdmin(config: AdminConfig, sources: HealthSources, onFault: (error: unknown) => void) {
   return startAdminServer({

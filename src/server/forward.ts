@@ -53,6 +53,7 @@ export interface Asked {
 export async function forward(outgoing: Outgoing, asked: Asked, options: ForwardOptions) {
   const { req, res } = outgoing
   const { route, object, path, directives } = asked
+  outgoing.exchange.result = 'miss'
   const { cache, clock, isTrusted } = options
   const { signal } = abortOnClose(res)
   await answering(outgoing, options, async () => {
@@ -85,6 +86,7 @@ export async function forward(outgoing: Outgoing, asked: Asked, options: Forward
 export async function passOn(outgoing: Outgoing, { route, object }: Asked, options: ForwardOptions) {
   const { req, res } = outgoing
   const { cache, clock, routes, isTrusted, uploads } = options
+  outgoing.exchange.result = 'method'
   const { signal } = abortOnClose(res)
   if (hasContent(req)) {
     uploads.begin(req.socket)

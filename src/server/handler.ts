@@ -84,6 +84,7 @@ export function createHandler(options: HandlerOptions): Handler {
     if (object === 'none') return sendError(outgoing, NOT_FOUND)
     if (object === 'bad-escape') return sendError(outgoing, BAD_ESCAPE)
     if (object === 'too-long') return sendError(outgoing, PATH_TOO_LONG)
+    exchange.origin = route.origin.name
     const directives = route.http && requestDirectives(req, route.http)
     const asked: Asked = { route, object, path: target.path, directives }
     if (method !== 'GET' && method !== 'HEAD') return void passOn(outgoing, asked, options)

@@ -88,6 +88,7 @@ export class Passthrough {
   /** Answers the request in the end, with the origin's answer or an error. */
   pass(outgoing: Outgoing): void {
     const { req, res } = outgoing
+    outgoing.exchange.result = 'bypass'
     if (hasForeignCoding(req)) {
       sendError(outgoing, FOREIGN_CODING, ['Connection', 'close'])
       return
@@ -111,6 +112,7 @@ export class Passthrough {
    * @param head what the client has sent behind its request
    */
   upgrade(outgoing: Outgoing & { readonly req: IncomingMessage }, socket: Socket, head: Buffer): void {
+    outgoing.exchange.result = 'bypass'
     if (this.#tunnelCount >= MAX_TUNNELS) {
       this.#refuse(outgoing)
       return

@@ -60,15 +60,14 @@ export function respond(
   const response = negotiate(req, stored)
   const age = String(currentAgeSeconds(response, nowMs))
   const { bytes } = response.body
-  exchange.body?.release()
-  exchange.body = response.body
-  response.body.hold()
+  exchange.holds(response.body)
   if (bytes !== undefined && response.status !== 204 && isPlain(req)) {
     const status = cacheStatusField(exchange, response, cacheStatus)
     const ownPairs = ['Content-Length', String(bytes.length), 'Age', age, 'Cache-Status', status]
     if (outgoing.tellsTiming === true)
       ownPairs.push('Server-Timing', serverTiming(cacheStatus, nowMs - exchange.startedMs))
-    exchange.bodyBytes = bytes.length
+    exchange.bytes = bytes.length
+    exchange.answers()
     res.writeHead(response.status, composeFields(response.status, response.headerPairs, routeHeaders, ownPairs))
     res.end(bytes)
     if (res.writableLength > 0) res.setTimeout(options.clientStallMs)
@@ -85,7 +84,7 @@ export function respond(
 /** What the cache did, behind what caches before it said (RFC 9211 §2). */
 function cacheStatusField(exchange: Exchange, { upstreamStatus }: StoredResponse, cacheStatus: CacheStatus): string {
   const own = formatCacheStatus(CACHE_NAME, cacheStatus)
-  exchange.cacheStatus = own
+  exchange.isAnsweredAs(cacheStatus, own)
   return upstreamStatus === undefined ? own : `${upstreamStatus}, ${own}`
 }
 
@@ -132,7 +131,8 @@ function sendPlan(
   if (parts.every((part) => Buffer.isBuffer(part))) body.discard()
   const piece = singlePiece(parts, body.bytes)
   if (piece !== undefined) {
-    exchange.bodyBytes = piece.length
+    exchange.bytes = piece.length
+    exchange.answers()
     res.writeHead(plan.status, pairs).end(piece)
     if (res.writableLength > 0) res.setTimeout(clientStallMs)
     return
@@ -143,9 +143,12 @@ function sendPlan(
     parts,
     origin: outgoing.origin,
     clientStallMs,
-    writeHead: () => res.writeHead(plan.status, pairs),
+    writeHead: () => {
+      exchange.answers()
+      res.writeHead(plan.status, pairs)
+    },
     onBytes: (bytes) => {
-      exchange.bodyBytes += bytes
+      exchange.bytes += bytes
     },
     onFailure: (error, isBegun) => {
       // Between its fields and its first byte the object was replaced, or went on without this client, who can still
@@ -201,11 +204,13 @@ export function sendError(outgoing: Outgoing, error: ClientError, morePairs: rea
     ...morePairs,
   ]
   if (error.retryAfterSeconds !== undefined) ownPairs.push('Retry-After', String(error.retryAfterSeconds))
-  if (req.method !== 'HEAD') exchange.bodyBytes = bytes.length
+  if (req.method !== 'HEAD') exchange.bytes = bytes.length
+  exchange.answers()
   res.writeHead(error.status, composeFields(error.status, NO_SNIFFING, routeHeaders, ownPairs)).end(bytes)
 }
 
 /** The answer to OPTIONS: what may be asked, in fields. */
-export function sendNoContent({ res, routeHeaders }: Outgoing, ownPairs: readonly string[]): void {
+export function sendNoContent({ res, exchange, routeHeaders }: Outgoing, ownPairs: readonly string[]): void {
+  exchange.answers()
   res.writeHead(204, composeFields(204, NO_PAIRS, routeHeaders, ownPairs)).end()
 }
