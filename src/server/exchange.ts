@@ -8,6 +8,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Body } from '../cache/body.ts'
 import type { Clock } from '../clock.ts'
+import type { Addition } from '../media/playlist-rewriting.ts'
 
 /** What becomes known on the way. */
 export interface Exchange {
@@ -18,6 +19,8 @@ export interface Exchange {
   /** Body bytes handed to the connection. */
   bodyBytes: number
   error: Error | undefined
+  /** What the children of a playlist are to carry, as this request did. A secret: nothing of it is recorded. */
+  addition: (() => Addition) | undefined
   /** What the answer is made from; it counts as held until the connection has closed or taken it all. */
   body: Body | undefined
   /** Present once the connection has changed protocols. It has ended in good order when both sides have ended it. */
@@ -51,6 +54,7 @@ export function beginExchange(req: IncomingMessage, res: ServerResponse, clock: 
     cacheStatus: undefined,
     bodyBytes: 0,
     error: undefined,
+    addition: undefined,
     body: undefined,
     switched: undefined,
   }

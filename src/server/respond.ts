@@ -16,6 +16,7 @@ import { toClientError } from '../errors.ts'
 import type { CacheStatus } from '../http/cache-status.ts'
 import { formatCacheStatus } from '../http/cache-status.ts'
 import type { Origin } from '../origin/origin.ts'
+import { isRewritable, rewriteAnswer } from './access/playlist-tokens.ts'
 import type { Exchange } from './exchange.ts'
 import { composeFields, NO_PAIRS, selectStored } from './fields.ts'
 import { CACHE_NAME } from './passed-fields.ts'
@@ -51,6 +52,16 @@ export function respond(
   options: ResponderOptions,
 ): void {
   const { req, res, exchange, routeHeaders } = outgoing
+  if (exchange.addition !== undefined && isRewritable(response)) {
+    rewriteAnswer(outgoing, response, {
+      onRewritten: (own, rewritten) => respond({ ...outgoing, ...own }, rewritten, cacheStatus, nowMs, options),
+      onFailure: (error) => {
+        exchange.error = error
+        sendError(outgoing, toClientError(error))
+      },
+    })
+    return
+  }
   const age = String(currentAgeSeconds(response, nowMs))
   const { bytes } = response.body
   exchange.body?.release()
