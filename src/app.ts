@@ -169,7 +169,8 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   }
 }
 
-const systemClock: Clock = {
+/** The machine's own time. */
+export const systemClock: Clock = {
   now: Date.now,
   after: (delayMs, callback) => {
     const timeout = setTimeout(callback, delayMs).unref()

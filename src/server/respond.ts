@@ -15,6 +15,7 @@ import { toClientError } from '../errors.ts'
 import type { CacheStatus } from '../http/cache-status.ts'
 import { formatCacheStatus } from '../http/cache-status.ts'
 import type { Origin } from '../origin/origin.ts'
+import { isRewritable, rewriteAnswer } from './access/playlist-tokens.ts'
 import type { Exchange } from './exchange.ts'
 import { composeFields, NO_PAIRS, selectStored } from './fields.ts'
 import type { IncomingMessage, ServerResponse } from './messages.ts'
@@ -57,6 +58,16 @@ export function respond(
   options: ResponderOptions,
 ): void {
   const { req, res, exchange, routeHeaders } = outgoing
+  if (exchange.addition !== undefined && isRewritable(stored)) {
+    rewriteAnswer(outgoing, stored, {
+      onRewritten: (own, rewritten) => respond({ ...outgoing, ...own }, rewritten, cacheStatus, nowMs, options),
+      onFailure: (error) => {
+        exchange.error = error
+        sendError(outgoing, toClientError(error))
+      },
+    })
+    return
+  }
   const response = negotiate(req, stored)
   const age = String(currentAgeSeconds(response, nowMs))
   const { bytes } = response.body

@@ -53,12 +53,13 @@ export function bunnyScheme({ keys, clientIp }: BunnyOptions): TokenScheme {
       const token = read(text, carrier)
       return token === undefined ? 'malformed' : verify(token, request, secrets, clientIp)
     },
-    covers: (text, path, isBare) => {
-      const { signed } = read(text, 'query') ?? {}
-      const tokenPath = signed?.get(TOKEN_PATH)
-      const isFree =
-        signed?.get(IGNORE_PARAMETERS) === 'true' || (isBare && [...(signed?.keys() ?? [])].every(isOfToken))
-      return tokenPath !== undefined && isFree && isBelow(path, tokenPath)
+    coverage: (text) => {
+      const { signed = new Map<string, string>() } = read(text, 'query') ?? {}
+      const tokenPath = signed.get(TOKEN_PATH)
+      const ignoresOthers = signed.get(IGNORE_PARAMETERS) === 'true'
+      const isAlone = [...signed.keys()].every(isOfToken)
+      return (path, isBare) =>
+        tokenPath !== undefined && (ignoresOthers || (isAlone && isBare)) && isBelow(path, tokenPath)
     },
   }
 }

@@ -44,10 +44,10 @@ export function edgeAuthScheme({ keys, name, salt, clientIp }: EdgeAuthOptions):
       const token = carrier === 'header' ? text : unescapedOnce(text)
       return token === undefined ? 'malformed' : verify(token, request, { secrets, salt, clientIp })
     },
-    covers: (text, path) => {
+    coverage: (text) => {
       const token = unescapedOnce(text)
       const acl = token === undefined ? undefined : readFields(token)?.get('acl')
-      return acl !== undefined && matchesAcl(acl, path)
+      return (path) => acl !== undefined && matchesAcl(acl, path)
     },
   }
 }

@@ -51,9 +51,9 @@ export function hmacScheme({ keys, name, clientIp }: HmacOptions): TokenScheme {
     takes: 'value',
     isParameter: (parameter) => parameter === name,
     verify: (text, _carrier, request) => verify(text, request, keysByName, clientIp),
-    covers: (text, path) => {
+    coverage: (text) => {
       const claims = readClaims(TOKEN.exec(text)?.[2] ?? '')
-      return claims !== undefined && isCovered(path, claims.path)
+      return (path) => claims !== undefined && isCovered(path, claims.path)
     },
   }
 }
