@@ -7,8 +7,11 @@
 import { randomUUID } from 'node:crypto'
 import { type RunningAdminServer, startAdminServer } from './admin/admin-server.ts'
 import { type HealthSources, health, type OriginState, type Phase, readiness } from './admin/health.ts'
+import { AdaptiveEviction } from './cache/adaptive-eviction.ts'
 import type { FillFailure } from './cache/cache.ts'
 import { Cache } from './cache/cache.ts'
+import type { Eviction } from './cache/eviction.ts'
+import { LruEviction } from './cache/lru-eviction.ts'
 import type { CacheRules } from './cache/policy.ts'
 import { Store } from './cache/store.ts'
 import type { Clock } from './clock.ts'
@@ -90,7 +93,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   const origins = new Map(
     Object.entries(config.origins).map(([name, it]) => [name, makeOrigin(name, it, dependencies)]),
   )
-  const store = new Store(config.cache.memory)
+  const store = new Store(config.cache.memory, evictionOf(config.cache, clock))
   const cache = new Cache({
     store,
     clock,
@@ -183,6 +186,17 @@ function written(log: Logger): Promise<void> {
 }
 
 const discardRecord: AccessLog = () => undefined
+
+function evictionOf({ policy, memory }: Config['cache'], clock: Clock): Eviction {
+  switch (policy) {
+    case 'adaptive':
+      return new AdaptiveEviction(memory, clock)
+    case 'lru':
+      return new LruEviction()
+    default:
+      return policy satisfies never
+  }
+}
 
 function makeOrigin(name: string, config: OriginConfig, dependencies: ResilientDependencies): ResilientOrigin {
   const rules = rulesOf(config)

@@ -310,11 +310,16 @@ export class Cache {
   #refresh(request: CacheRequest, stored: StoredResponse): void {
     const fillKey = this.#fillKey(request)
     if (this.#fills.has(fillKey) || this.#isClosed) return
-    this.#run(this.#create({ ...request, range: undefined, priority: 'refresh' }, stored, fillKey))
+    this.#run(this.#create({ ...request, range: undefined }, stored, fillKey, 'refresh'))
   }
 
-  #create(request: CacheRequest, stored: StoredResponse | undefined, fillKey: CacheKey): Fill {
-    const { key: url, origin, objectKey, rules, client, priority = 'segment' } = request
+  #create(
+    request: CacheRequest,
+    stored: StoredResponse | undefined,
+    fillKey: CacheKey,
+    priority: OriginPriority = request.priority ?? 'segment',
+  ): Fill {
+    const { key: url, origin, objectKey, rules, client } = request
     const fill = new Fill(
       {
         key: fillKey,
@@ -323,6 +328,7 @@ export class Cache {
         objectKey,
         rules,
         priority,
+        isPlaylist: request.priority === 'playlist',
         stored,
         opening: this.#opening(request, stored),
         fields: fieldsOf(request),

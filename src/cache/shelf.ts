@@ -13,21 +13,28 @@ import type { StoredResponse } from './stored-response.ts'
 import { memoryCost } from './stored-response.ts'
 import type { Variant, Variants } from './variants.ts'
 
+export interface ShelfOptions {
+  readonly url: CacheKey
+  /** What is there already, and is to be replaced. */
+  readonly stored: StoredResponse | undefined
+  readonly isPlaylist: boolean
+}
+
 export class Shelf {
   readonly #url: CacheKey
   readonly #store: Store
   readonly #variants: Variants
-  /** What is there already, and is to be replaced. */
   readonly #stored: StoredResponse | undefined
+  readonly #isPlaylist: boolean
   #isDisowned = false
 
   constructor(
-    url: CacheKey,
-    stored: StoredResponse | undefined,
+    { url, stored, isPlaylist }: ShelfOptions,
     { store, variants }: { readonly store: Store; readonly variants: Variants },
   ) {
     this.#url = url
     this.#stored = stored
+    this.#isPlaylist = isPlaylist
     this.#store = store
     this.#variants = variants
   }
@@ -50,7 +57,7 @@ export class Shelf {
 
   /** Keeps a complete answer. The reservation is used or given back. */
   keep(response: StoredResponse, body: BufferedBody, reservation: Reservation): void {
-    if (!this.#isDisowned) this.#store.put(this.keyFor(response.variant), response, reservation)
+    if (!this.#isDisowned) this.#store.put(this.keyFor(response.variant), response, reservation, this.#isPlaylist)
     else this.letGo(body, reservation)
   }
 
@@ -60,7 +67,7 @@ export class Shelf {
     const key = this.keyFor(response.variant)
     const room = this.#store.reserve(memoryCost(key, response.headerPairs, bodyBytes))
     if (room === undefined) this.#store.delete(key)
-    else this.#store.put(key, response, room)
+    else this.#store.put(key, response, room, this.#isPlaylist)
     return room !== undefined
   }
 
