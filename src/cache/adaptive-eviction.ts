@@ -28,6 +28,7 @@ import { Place, Queue } from './places.ts'
 const FIRST_BOUNDARY = 0.3
 const LEAST_BOUNDARY = 0.05
 const MOST_BOUNDARY = 0.8
+const GROWN_BOUNDARY = 0.5
 const PLAYLISTS = 0.01
 
 /** Two bits. */
@@ -90,8 +91,7 @@ export class AdaptiveEviction implements Eviction {
 
   used(place: Place): void {
     if (place.queue === this.#playlists) this.#playlists.renew(place)
-    else if (place.uses === 0) place.uses = 1
-    else if (place.uses < MOST_USES && this.#clock.now() - place.sinceMs >= BURST_MS) place.uses += 1
+    else if (place.uses < MOST_USES) this.#count(place)
   }
 
   renewed(place: Place): void {
@@ -115,16 +115,28 @@ export class AdaptiveEviction implements Eviction {
     }
   }
 
+  #count(place: Place): void {
+    const isLate = this.#clock.now() - place.sinceMs >= BURST_MS
+    if (place.uses > 0 && !isLate) return
+    place.uses += 1
+    if (isLate) place.wasUsedLate = true
+  }
+
   #fromProbation(): Place | undefined {
     const place = this.#probation.takeOldest()
     if (place === undefined) return undefined
-    if (place.uses < USES_FOR_MAIN) {
+    if (!this.#hasPassed(place)) {
       this.#goneFromProbation.remember(place.print, place.bytes)
       return place
     }
     place.uses = 0
     this.#main.add(place)
     return undefined
+  }
+
+  /** Where probation has had to grow a lot, entries come back late: then one late use tells as much as two. */
+  #hasPassed({ uses, wasUsedLate }: Place): boolean {
+    return uses >= USES_FOR_MAIN || (wasUsedLate && this.#boundaryBytes > this.#maxBytes * GROWN_BOUNDARY)
   }
 
   #fromMain(): Place | undefined {

@@ -30,6 +30,8 @@ export class Place {
   newer: Place | undefined
   /** How often it was asked for, as far as that was counted. */
   uses = 0
+  /** One of these uses was not in the rush for something new. */
+  wasUsedLate = false
 
   constructor(key: CacheKey, bytes: number, sinceMs = 0, print = 0, family?: Family) {
     this.key = key
