@@ -7,48 +7,29 @@
 import { randomUUID } from 'node:crypto'
 import { type RunningAdminServer, startAdminServer } from './admin/admin-server.ts'
 import { type HealthSources, health, type OriginState, type Phase, readiness } from './admin/health.ts'
+import { makeOrigin, originOf } from './app-origins.ts'
+import { makePassthroughRoute, makeRoute, typeOf } from './app-routes.ts'
 import { AdaptiveEviction } from './cache/adaptive-eviction.ts'
 import type { FillFailure } from './cache/cache.ts'
 import { Cache } from './cache/cache.ts'
 import type { Eviction } from './cache/eviction.ts'
 import { LruEviction } from './cache/lru-eviction.ts'
-import type { CacheRules } from './cache/policy.ts'
 import { Store } from './cache/store.ts'
 import type { Clock } from './clock.ts'
 import { type HostAndPort, parseAddress } from './config/address.ts'
-import type {
-  AdminConfig,
-  CachedRouteConfig,
-  Config,
-  ListenConfig,
-  OriginConfig,
-  PassthroughRouteConfig,
-} from './config/schema.ts'
+import type { AdminConfig, Config, ListenConfig, PassthroughRouteConfig } from './config/schema.ts'
 import type { OriginError } from './errors.ts'
 import { StartError } from './errors.ts'
 import { compileTrust } from './http/forwarded.ts'
-import { compilePattern } from './http/pattern.ts'
-import { contentTypeFor, defaultTtlMs } from './media/types.ts'
+import { contentTypeFor } from './media/types.ts'
 import type { Logger } from './observe/log.ts'
 import { createLog } from './observe/log.ts'
 import { Throttle } from './observe/throttle.ts'
-import {
-  composeHttpOrigin,
-  composeS3Origin,
-  type ResilientDependencies,
-  type ResilientOptions,
-  type ResilientOrigin,
-} from './origin/compose.ts'
-import { failover } from './origin/failover.ts'
-import type { HedgeSettings } from './origin/hedging.ts'
-import type { Origin } from './origin/origin.ts'
-import type { LimitSettings, PoolSettings } from './origin/settings.ts'
+import type { ResilientOrigin } from './origin/compose.ts'
 import type { AccessLog } from './server/exchange.ts'
 import { createHandler } from './server/handler.ts'
 import { isPassthrough, passedTraffic } from './server/passed-traffic.ts'
-import type { PassthroughOptions } from './server/passthrough.ts'
-import { Passthrough } from './server/passthrough.ts'
-import type { AnyRoute, HttpRules, PassthroughRoute, Route } from './server/router.ts'
+import type { AnyRoute } from './server/router.ts'
 import type { Listen } from './server/server.ts'
 import { startServer } from './server/server.ts'
 import { Uploads } from './server/uploads.ts'
@@ -106,6 +87,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   const accessLog: AccessLog = config.log.access ? (record) => log.info(record, 'request') : discardRecord
   const clientStallMs = options.clientStallMs ?? CLIENT_STALL_MS
   const uploads = new Uploads()
+  const isTrusted = compileTrust(config.trustedProxies)
   const routes = config.routes.map((route): AnyRoute => {
     if (route.passthrough === undefined)
       return makeRoute(route, typeOf(route, config), originOf(route, origins, clock, log))
@@ -113,6 +95,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
       clock,
       clientStallMs,
       uploads,
+      isTrusted,
       onFault,
       onFailure: passingLog(route, log, clock),
     })
@@ -123,10 +106,10 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     clock,
     accessLog,
     onFault,
-    isTrusted: compileTrust(config.trustedProxies),
+    isTrusted,
+    uploads,
     randomBoundary: randomUUID,
     clientStallMs,
-    uploads,
   })
   const passed = passedTraffic({ routes, clock, accessLog, uploads })
   let phase: Phase = 'starting'
@@ -198,69 +181,6 @@ function evictionOf({ policy, memory }: Config['cache'], clock: Clock): Eviction
   }
 }
 
-function makeOrigin(name: string, config: OriginConfig, dependencies: ResilientDependencies): ResilientOrigin {
-  const rules = rulesOf(config)
-  switch (config.type) {
-    case 's3': {
-      const { endpoint, region, bucket, credentials, forcePathStyle, keyPrefix, retry } = config
-      const signing = credentials && { credentials: 'anonymous' in credentials ? ('anonymous' as const) : credentials }
-      const store = { endpoint, region, bucket, ...signing, forcePathStyle, keyPrefix, mode: retry.mode }
-      return composeS3Origin(name, { ...store, ...rules }, dependencies)
-    }
-    case 'http':
-      return composeHttpOrigin(name, { url: config.url, ...rules }, dependencies)
-    default:
-      return config satisfies never
-  }
-}
-
-/** What every origin is put under. */
-function rulesOf({ pool, limits, retry, breaker, hedge }: OriginConfig): OriginRules {
-  return {
-    pool: {
-      maxSockets: pool.maxSockets,
-      maxFreeSockets: pool.maxFreeSockets,
-      connectTimeoutMs: pool.connectTimeout,
-      responseTimeoutMs: pool.responseTimeout,
-      idleTimeoutMs: pool.idleTimeout,
-      stallTimeoutMs: pool.stallTimeout,
-      acquisitionWarningMs: pool.acquisitionWarning,
-      maxQueued: pool.maxQueued,
-    },
-    limits: { requestsPerSecond: limits.requestsPerSecond, queueTimeoutMs: limits.queueTimeout },
-    retry: { maxAttempts: retry.maxAttempts, deadlineMs: retry.deadline },
-    breaker: {
-      errorRate: breaker.errorRate,
-      minRequests: breaker.minRequests,
-      windowMs: breaker.window,
-      openForMs: breaker.openFor,
-    },
-    hedge: hedge && hedgeOf(hedge),
-  }
-}
-
-interface OriginRules extends ResilientOptions {
-  readonly pool: PoolSettings
-  readonly limits: LimitSettings
-}
-
-function hedgeOf(config: NonNullable<OriginConfig['hedge']>): HedgeSettings {
-  const trigger = 'percentile' in config ? { percentile: config.percentile } : { afterMs: config.after }
-  return { trigger, maxShare: config.maxShare }
-}
-
-/** What a route asks: one origin, or several in order. */
-function originOf(route: CachedRouteConfig, origins: ReadonlyMap<string, Origin>, clock: Clock, log: Logger): Origin {
-  const [first, ...others] = route.origin.map((name) => {
-    const origin = origins.get(name)
-    if (origin === undefined) throw new Error(`route ${route.match} names no origin that exists: ${name}`)
-    return origin
-  })
-  if (first === undefined) throw new Error(`route ${route.match} names no origin`)
-  if (others.length === 0) return first
-  return failover(first, others, { onNotFound: route.failoverOnNotFound, clock, log })
-}
-
 function startAdmin(config: AdminConfig, sources: HealthSources, onFault: (error: unknown) => void) {
   return startAdminServer({
     ...hostAndPort(config.address),
@@ -294,50 +214,6 @@ function hostAndPort(address: string): HostAndPort {
   const parsed = parseAddress(address)
   if (parsed === undefined) throw new StartError(`cannot listen on ${address}: it is no host:port`)
   return parsed
-}
-
-/** All origins of a route are of one type. */
-function typeOf({ origin }: CachedRouteConfig, { origins }: Config): OriginConfig['type'] {
-  return origins[origin[0] ?? '']?.type ?? 's3'
-}
-
-function httpRules({ methods = ['GET', 'HEAD'], requestCacheControl }: CachedRouteConfig): HttpRules {
-  return { methods: new Set(methods), honoursRequest: requestCacheControl === 'honour' }
-}
-
-function makeRoute(config: CachedRouteConfig, type: OriginConfig['type'], origin: Origin): Route {
-  const negativeTtlMs = new Map(Object.entries(config.negativeTtl).map(([status, ms]) => [Number(status), ms]))
-  const rulesFor = (path: string): CacheRules => ({
-    ttlMs: config.ttl,
-    defaultTtlMs: config.defaultTtl ?? defaultTtlMs(path),
-    negativeTtlMs,
-    staleWhileRevalidateMs: config.staleWhileRevalidate,
-    staleIfErrorMs: config.staleIfError,
-    storesSetCookie: config.storeSetCookie ?? true,
-    heedsErrorFields: type === 'http',
-  })
-  return {
-    match: config.match,
-    pattern: compilePattern(config.match),
-    origin,
-    stripPrefix: config.stripPrefix,
-    rulesFor,
-    queryInclude: config.query?.include ?? (type === 'http' ? 'all' : []),
-    responseHeaders: Object.entries(config.responseHeaders).flat(),
-    ...(type === 'http' && { http: httpRules(config) }),
-  }
-}
-
-function makePassthroughRoute(
-  { match, passthrough, responseHeaders }: PassthroughRouteConfig,
-  options: Omit<PassthroughOptions, 'target'>,
-): PassthroughRoute {
-  return {
-    match,
-    pattern: compilePattern(match),
-    passthrough: new Passthrough({ ...options, target: new URL(passthrough) }),
-    responseHeaders: Object.entries(responseHeaders).flat(),
-  }
 }
 
 /** As below, for a route that passes through. */

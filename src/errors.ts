@@ -72,6 +72,13 @@ export class OriginError extends Error {
   }
 }
 
+/** Whoever sends the request did not send the rest of its content: no fault of the origin's. */
+export class ContentTooSlowError extends OriginError {
+  constructor(originName: string) {
+    super('aborted', `${originName}: the rest of the request's content did not come`)
+  }
+}
+
 /** What an origin's body rejects with is an OriginError by contract; anything else is our own bug and stays visible. */
 export function asOriginError(error: unknown): OriginError {
   if (error instanceof OriginError) return error
@@ -88,6 +95,7 @@ export interface ClientError {
 /** The one place where a failure becomes an HTTP status (RFC 9110 §15.6). */
 export function toClientError(error: unknown): ClientError {
   if (!(error instanceof OriginError)) return { status: 500, text: 'Internal error' }
+  if (error instanceof ContentTooSlowError) return { status: 408, text: 'The request took too long' }
   switch (error.kind) {
     case 'timeout':
       return { status: 504, text: 'The origin did not answer in time' }

@@ -15,6 +15,8 @@ const ALLOWED: Readonly<Record<string, readonly string[] | '*'>> = {
   server: ['server', 'cache', 'http', 'media', 'observe', 'errors', 'clock', 'origin'],
   admin: ['admin', 'cache', 'observe', 'errors'],
   app: '*',
+  'app-origins': ['origin', 'config', 'observe', 'clock'],
+  'app-routes': ['server', 'cache', 'origin', 'config', 'http', 'media'],
   cli: '*',
   demo: '*',
 }

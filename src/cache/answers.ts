@@ -3,6 +3,7 @@
  */
 
 import { OriginError } from '../errors.ts'
+import { formatHttpDate } from '../http/date.ts'
 import { initialAgeSeconds } from '../http/freshness.ts'
 import type { Validators } from '../origin/origin.ts'
 import type { Body } from './body.ts'
@@ -14,7 +15,7 @@ import type { Variant } from './variants.ts'
 
 /** An answer that more than one request may get. */
 export function answer(
-  { status, headers, setCookies, responseTimeMs }: Received,
+  { status, headers: received, setCookies, responseTimeMs }: Received,
   made: {
     readonly contentType: string | undefined
     readonly body: Body
@@ -23,6 +24,7 @@ export function answer(
   },
 ): StoredResponse {
   const { contentType, body, variant, decision } = made
+  const headers = dated(received, responseTimeMs)
   const freshness = decision.kind === 'store' ? decision.freshness : stale(responseTimeMs)
   return makeStoredResponse({ status, headers, setCookies, contentType, body, variant, responseTimeMs, freshness })
 }
@@ -46,18 +48,23 @@ export function negativeAnswer({ status, responseTimeMs }: Received, decision: D
   return makeNegativeResponse(status, responseTimeMs, freshness)
 }
 
-/** A stored answer after a 304, and whether it may go on being stored (RFC 9111 §4.3.4). */
+/** A stored answer after a 304, and what may become of it (RFC 9111 §4.3.4). */
 export function revalidated(
   stored: StoredResponse,
   received: Received,
   decide: (merged: Received) => Decision,
-): { readonly response: StoredResponse; readonly isStorable: boolean } {
+): { readonly response: StoredResponse; readonly decision: Decision } {
   const { responseTimeMs, setCookies } = received
   const headers = mergeNotModified(stored, received.headers)
   const decision = decide({ ...received, status: stored.status, headers })
   const freshness = decision.kind === 'store' ? decision.freshness : stale(responseTimeMs)
-  const response = refreshStoredResponse(stored, headers, responseTimeMs, freshness, setCookies)
-  return { response, isStorable: decision.kind === 'store' }
+  const response = refreshStoredResponse(stored, dated(headers, responseTimeMs), responseTimeMs, freshness, setCookies)
+  return { response, decision }
+}
+
+/** What came without a Date was made when it came, whenever it is given out (RFC 9110 §6.6.1). */
+function dated(headers: Received['headers'], responseTimeMs: number): Received['headers'] {
+  return headers['date'] === undefined ? { ...headers, date: formatHttpDate(responseTimeMs) } : headers
 }
 
 /** Usable once, by those who wait for it. */

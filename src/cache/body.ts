@@ -11,6 +11,7 @@
  */
 
 import type { OriginError } from '../errors.ts'
+import type { Origin } from '../origin/origin.ts'
 
 /** Bytes to send now (borrowed: never write to them), or why there are none. After `wait`, `onReady` is called once. */
 export type ReadResult = Buffer | 'wait' | 'end' | 'failed'
@@ -32,8 +33,10 @@ export interface Body {
   /**
    * A reader of the bytes from `start` up to, not including, `end`.
    * A streamed body can be opened once, as a whole; a growing one only as a whole until its length is known.
+   *
+   * @param origin whom a sliced body asks for what this reader needs and memory has not
    */
-  open(start: number, end: number | undefined, onReady: () => void): BodyReader
+  open(start: number, end: number | undefined, onReady: () => void, origin?: Origin): BodyReader
   /** Whether these bytes can be read without asking anybody for them: all of them, but for a sliced body's. */
   covers(start: number, end: number): boolean
   /** This answer needs no bytes after all: a streamed body lets its connection go, the others do nothing. */

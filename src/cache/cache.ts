@@ -68,6 +68,8 @@ export interface CacheRequest {
 
 /** A request whose fields go on to the origin, with which `origin` is bound to them. */
 export interface ClientRequest {
+  /** The same origin, which sees nothing of this request. */
+  readonly sharedOrigin: Origin
   /** What Vary selects by. */
   readonly fields: RequestFields
   /** What the request asks of caches, as far as the route honours it. */
@@ -166,8 +168,13 @@ export class Cache {
     }
     if (client?.directives.onlyIfCached === true) return undefined
     const fwd = this.#reasonToForward(request, stored)
+    return this.#orStale(stored, fwd, () => this.#fetch(request, stored, fwd))
+  }
+
+  /** What is stored in place of a failure to answer, as far as it may be. */
+  async #orStale(stored: StoredResponse | undefined, fwd: ForwardReason, ask: () => Promise<Answer>): Promise<Answer> {
     try {
-      const answer = await this.#fetch(request, stored, fwd)
+      const answer = await ask()
       if (!isFailure(answer.response.status) || !this.#mayReplaceError(stored)) return answer
       answer.response.body.discard()
       return this.#inPlaceOfError(stored, fwd, answer.response.status)
@@ -192,9 +199,11 @@ export class Cache {
     }
     const stored = response && { key: this.#variants.keyOf(request.key, response.variant), response }
     const fwd = this.#reasonToForward(request, response)
-    const answered = await head({ ...request, stored, askedWith: askedWith(request) }, this.#options)
-    const status = { kind: 'forward', fwd, fwdStatus: answered.status, stored: false, collapsed: false } as const
-    return { response: answered, status }
+    return this.#orStale(response, fwd, async () => {
+      const answered = await head({ ...request, stored, askedWith: askedWith(request) }, this.#options)
+      const status = { kind: 'forward', fwd, fwdStatus: answered.status, stored: false, collapsed: false } as const
+      return { response: answered, status }
+    })
   }
 
   /**
@@ -325,6 +334,7 @@ export class Cache {
         key: fillKey,
         url,
         origin,
+        sharedOrigin: client?.sharedOrigin ?? origin,
         objectKey,
         rules,
         priority,

@@ -67,6 +67,8 @@ export interface FillOptions {
   /** The URL's own key, without what an answer may vary by. */
   readonly url: CacheKey
   readonly origin: Origin
+  /** The same, without anything of the request that is sent on: for what others are going to need later. */
+  readonly sharedOrigin: Origin
   readonly objectKey: string
   readonly rules: CacheRules
   /** What to ask for of an object that is not known yet; all of it where absent. Begins and ends where slices do. */
@@ -144,7 +146,10 @@ export class Fill {
         }
         const { setCookies } = response
         const received = { ...opened, ...(setCookies && { setCookies }), requestTimeMs, responseTimeMs: clock.now() }
-        if (received.status === 304 && validators !== undefined && this.#isOfAnother(received)) {
+        if (received.status === 304 && validators === undefined) {
+          throw new OriginError('broken', 'a 304 to a request without conditions')
+        }
+        if (received.status === 304 && this.#isOfAnother(received)) {
           body?.destroy()
           validators = undefined
           continue
@@ -265,19 +270,21 @@ export class Fill {
     { etag, freshness, variant }: { readonly etag: string; readonly freshness: Freshness; readonly variant: Variant },
     { start, end, total }: PartRange,
   ): void {
-    const { origin, objectKey, priority } = this.#options
+    const { origin, sharedOrigin, objectKey, priority } = this.#options
     const { store, slices } = this.#parts
     const key = this.#shelf.keyFor(variant)
     const known = store.peek(key)?.body
     const isKnown = known instanceof SlicedBody && known.isVersion(etag, total) && !this.#shelf.isDisowned
-    const body = isKnown ? known : new SlicedBody({ key, origin, objectKey, etag, length: total }, slices, start)
+    const body = isKnown
+      ? known
+      : new SlicedBody({ key, origin: sharedOrigin, objectKey, etag, length: total }, slices, start)
     const contentType = this.#contentType(received)
     const response = answer(received, { contentType, body, variant, decision: { kind: 'store', freshness } })
     const isStored = this.#shelf.keepIfRoom(response, 0)
     if (this.#shelf.isDisowned) body.retire()
     this.#over({ kind: 'complete' })
     this.#waiters.settleAll({ kind: 'response', response, isStored })
-    body.begin(source, start, end, priority)
+    body.begin(source, start, end, priority, origin)
   }
 
   #begin(response: StoredResponse, { kind }: Decision): void {
@@ -326,12 +333,20 @@ export class Fill {
   }
 
   #revalidate(received: Received): void {
-    const { stored, rules, askedWith } = this.#options
+    const { stored, rules, askedWith, isPersonal } = this.#options
     if (stored === undefined) throw new OriginError('broken', 'a 304 to a request without conditions')
-    const { response, isStorable } = revalidated(stored, received, (merged) => decide(merged, rules, askedWith))
-    // What may no longer be kept still answers those who wait for it now.
-    if (isStorable) this.#shelf.refresh(stored, response)
+    const { response, decision } = revalidated(stored, received, (merged) => decide(merged, rules, askedWith))
+    if (decision.kind === 'store') this.#shelf.refresh(stored, response)
     else this.#shelf.forget(response.status)
+    if (decision.kind === 'uncacheable' && isPersonal) {
+      // The bytes were everybody's; what the 304 says beside them is for the one who asked.
+      const { reason } = decision
+      this.#over({ kind: 'uncacheable', reason, length: undefined })
+      this.#waiters.takeOne(true)?.settle({ kind: 'notModified', response })
+      this.#waiters.settleAll({ kind: 'uncacheable', reason, response: undefined })
+      return
+    }
+    // What may no longer be kept still answers those who wait for it now.
     this.#over({ kind: 'notModified' })
     this.#waiters.settleAll({ kind: 'notModified', response })
   }

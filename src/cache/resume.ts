@@ -57,7 +57,7 @@ const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined }
 
 type ResumingState =
   | { readonly kind: 'idle' }
-  | { readonly kind: 'reading'; readonly source: OriginBody; skipBytes: number }
+  | { readonly kind: 'reading'; readonly source: OriginBody; readonly isWhole: boolean; skipBytes: number }
   | { readonly kind: 'over'; readonly error: OriginError | undefined }
 
 /** Owns the connection it reads from, like any other OriginBody. */
@@ -75,7 +75,7 @@ export class ResumingBody implements OriginBody {
     this.#part = part
     this.#position = part.start
     this.#resumedAt = part.start
-    this.#state = source === undefined ? { kind: 'idle' } : { kind: 'reading', source, skipBytes: 0 }
+    this.#state = source === undefined ? { kind: 'idle' } : { kind: 'reading', source, isWhole: false, skipBytes: 0 }
   }
 
   /**
@@ -97,6 +97,8 @@ export class ResumingBody implements OriginBody {
       const state = this.#state
       if (state.kind !== 'reading') return this.#afterwards()
       try {
+        // Such an origin has more to give than the part.
+        if (state.isWhole && this.#position === this.#part.end) return this.#finish(state.source, true)
         const result = await state.source.next()
         if (result.done === true) {
           if (this.#position === this.#part.end) return this.#finish(state.source, false)
@@ -145,12 +147,13 @@ export class ResumingBody implements OriginBody {
     return error
   }
 
-  /** An origin that ignored the range begins with what is here already. */
+  /** An origin that ignored the range begins with what is here already, and goes on after what is wanted. */
   #withoutKnown(chunk: Buffer): Buffer {
     if (this.#state.kind !== 'reading') return chunk
     const known = Math.min(this.#state.skipBytes, chunk.length)
     this.#state.skipBytes -= known
-    return chunk.subarray(known)
+    if (!this.#state.isWhole || this.#part.end === this.#part.total) return chunk.subarray(known)
+    return chunk.subarray(known, known + this.#part.end - this.#position)
   }
 
   #take(chunk: Buffer): IteratorResult<Buffer, undefined> {
@@ -200,7 +203,7 @@ export class ResumingBody implements OriginBody {
     try {
       const { source, skipBytes } = this.#continuation(response)
       if (this.#state.kind === 'over') throw this.#state.error ?? new OriginError('aborted', 'the body was given up')
-      this.#state = { kind: 'reading', source, skipBytes }
+      this.#state = { kind: 'reading', source, isWhole: response.status === 200, skipBytes }
     } catch (error) {
       response.body?.destroy()
       throw error
@@ -222,8 +225,10 @@ export class ResumingBody implements OriginBody {
     }
     if (body !== undefined && headers['etag'] === etag) {
       if (range?.start === this.#position) return { source: body, skipBytes: 0 }
-      // Where the part begins later, too much would have to be thrown away.
-      if (status === 200 && start === 0) return { source: body, skipBytes: this.#position }
+      // An origin that gives no parts. Where the part begins later, that is too much to throw away more than once.
+      if (status === 200 && (start === 0 || this.#position === start)) {
+        return { source: body, skipBytes: this.#position }
+      }
     }
     throw new OriginError('broken', `${status} is no answer to a range from ${this.#position}`)
   }

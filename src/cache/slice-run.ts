@@ -17,7 +17,6 @@
 
 import { setImmediate } from 'node:timers/promises'
 import { asOriginError, OriginError } from '../errors.ts'
-import type { OriginBody, OriginPriority } from '../origin/origin.ts'
 import { allocateBody, type BufferedBody } from './buffered-body.ts'
 import type { ResumingBody } from './resume.ts'
 import type { Need, Reservation } from './store.ts'
@@ -48,7 +47,6 @@ export interface RunBody {
   complete(index: number, isAhead: boolean): void
   /** Called once: complete slices stay, the one that is not is dropped. */
   runOver(run: SliceRun, error: OriginError): void
-  part(start: number, end: number, priority: OriginPriority, source?: OriginBody): ResumingBody
 }
 
 /** A slice that a run is bringing or has brought ahead. */
@@ -86,11 +84,12 @@ export class SliceRun {
   #paused: PromiseWithResolvers<void> | undefined
   #rest: Buffer = NOTHING
 
-  constructor(body: RunBody, first: number, end: number, priority: OriginPriority, source?: OriginBody) {
+  /** @param source all bytes of these slices; the run's from here on */
+  constructor(body: RunBody, first: number, end: number, source: ResumingBody) {
     this.#body = body
     this.next = first
     this.end = end
-    this.#source = body.part(body.sliceStart(first), body.sliceStart(end), priority, source)
+    this.#source = source
   }
 
   start(): void {
@@ -106,7 +105,9 @@ export class SliceRun {
   /** @param hasFinished the reader got all it needs; else it left before that */
   detach(reader: RunReader, hasFinished: boolean): void {
     if (!this.#readers.delete(reader)) return
-    if (hasFinished && reader.last === this.next) this.#finishedThrough = this.next
+    // One that is past it already has had its last byte, and the slice is complete but for being told so.
+    const isRead = reader.index > this.next || (hasFinished && reader.last === this.next)
+    if (isRead) this.#finishedThrough = this.next
     const isWanted = this.#readers.size > 0 || this.next <= this.#finishedThrough || this.next === this.end
     if (isWanted) this.advance()
     else this.stop()

@@ -42,6 +42,7 @@ const SHARE_OF_ONE_OBJECT = 0.5
 /** Which version of which object. */
 export interface SlicedObject {
   readonly key: CacheKey
+  /** Asked on nobody's behalf: it is kept for as long as the object is. */
   readonly origin: Origin
   readonly objectKey: string
   /** Strong. */
@@ -89,8 +90,8 @@ export class SlicedBody implements Body, ReaderBody, RunBody {
     return !this.#isRetired && this.object.etag === etag && this.object.length === length
   }
 
-  open(start: number, end: number | undefined, onReady: () => void): BodyReader {
-    return new SlicedReader(this, start, end ?? this.length, onReady)
+  open(start: number, end: number | undefined, onReady: () => void, origin?: Origin): BodyReader {
+    return new SlicedReader(this, start, end ?? this.length, onReady, origin)
   }
 
   covers(start: number, end: number): boolean {
@@ -119,11 +120,11 @@ export class SlicedBody implements Body, ReaderBody, RunBody {
   }
 
   /** The bytes of an answer that has begun become the first run. They have to begin and end where slices do. */
-  begin(source: OriginBody, startByte: number, endByte: number, priority: OriginPriority): void {
+  begin(source: OriginBody, startByte: number, endByte: number, priority: OriginPriority, origin?: Origin): void {
     const [first, end] = [this.indexOf(startByte), this.indexOf(endByte - 1) + 1]
     const isOnGrid = this.sliceStart(first) === startByte && this.sliceStart(end) === endByte
     if (!isOnGrid || this.isPresent(first) || this.runThatBrings(first) !== undefined) source.destroy()
-    else this.#run(first, end, priority, source)
+    else this.#run(first, end, this.part(startByte, endByte, priority, origin, source))
   }
 
   slice(index: number): FoundSlice | undefined {
@@ -151,18 +152,25 @@ export class SlicedBody implements Body, ReaderBody, RunBody {
     return undefined
   }
 
-  want(index: number, last: number, need: Need): SliceRun | undefined {
+  want(index: number, last: number, need: Need, origin?: Origin): SliceRun | undefined {
     const underWay = this.runThatBrings(index)
     if (underWay !== undefined) return underWay
     if (!this.#options.store.hasRoom(this.#costOf(index), need)) return undefined
     let end = index + 1
     const most = Math.min(last + 1, index + MAX_RUN_SLICES)
     while (end < most && !this.isPresent(end) && this.runThatBrings(end) === undefined) end += 1
-    return this.#run(index, end, need === 'now' ? 'segment' : 'read-ahead')
+    const priority = need === 'now' ? 'segment' : 'read-ahead'
+    return this.#run(index, end, this.part(this.sliceStart(index), this.sliceStart(end), priority, origin))
   }
 
-  part(start: number, end: number, priority: OriginPriority, source?: OriginBody): ResumingBody {
-    const { origin, objectKey, etag, length: total } = this.object
+  part(
+    start: number,
+    end: number,
+    priority: OriginPriority,
+    origin: Origin = this.object.origin,
+    source?: OriginBody,
+  ): ResumingBody {
+    const { objectKey, etag, length: total } = this.object
     return new ResumingBody({ origin, objectKey, etag, total, start, end, priority }, source)
   }
 
@@ -207,8 +215,8 @@ export class SlicedBody implements Body, ReaderBody, RunBody {
     if (run.outcome.error.kind !== 'aborted') this.#options.onRunFailed(this, run.outcome.error)
   }
 
-  #run(first: number, end: number, priority: OriginPriority, source?: OriginBody): SliceRun {
-    const run = new SliceRun(this, first, end, priority, source)
+  #run(first: number, end: number, source: ResumingBody): SliceRun {
+    const run = new SliceRun(this, first, end, source)
     this.#runs.add(run)
     run.start()
     this.#options.onRun(run)

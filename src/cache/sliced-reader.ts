@@ -13,7 +13,7 @@
  */
 
 import { OriginError } from '../errors.ts'
-import type { OriginBody, OriginPriority } from '../origin/origin.ts'
+import type { Origin, OriginBody, OriginPriority } from '../origin/origin.ts'
 import type { BodyReader, ReadResult } from './body.ts'
 import type { BufferedBody } from './buffered-body.ts'
 import { ObjectChanged } from './resume.ts'
@@ -33,10 +33,11 @@ export interface ReaderBody {
   /**
    * The run that brings a missing slice: one under way, or a new one for all adjacent missing slices up to `last`.
    * Undefined when there is no room for it.
+   * @param origin to be asked; the body's own where absent
    */
-  want(index: number, last: number, need: Need): SliceRun | undefined
+  want(index: number, last: number, need: Need, origin: Origin | undefined): SliceRun | undefined
   /** What one reader still needs, by a request of its own. */
-  part(start: number, end: number, priority: OriginPriority): OriginBody
+  part(start: number, end: number, priority: OriginPriority, origin: Origin | undefined): OriginBody
   /** The origin has another version by now. */
   changed(): void
 }
@@ -59,6 +60,7 @@ export class SlicedReader implements BodyReader, RunReader {
   readonly #body: ReaderBody
   readonly #end: number
   readonly #onReady: () => void
+  readonly #origin: Origin | undefined
   readonly #runs = new Set<SliceRun>()
   /** The slice it is at, and the one before, whose last bytes its connection may not have taken yet. */
   #held: readonly BufferedBody[] = []
@@ -66,7 +68,8 @@ export class SlicedReader implements BodyReader, RunReader {
   #state: ReaderState = BETWEEN
   #isWaiting = false
 
-  constructor(body: ReaderBody, start: number, end: number, onReady: () => void) {
+  constructor(body: ReaderBody, start: number, end: number, onReady: () => void, origin: Origin | undefined) {
+    this.#origin = origin
     this.#body = body
     this.#position = start
     this.#end = end
@@ -136,7 +139,7 @@ export class SlicedReader implements BodyReader, RunReader {
       default:
     }
     const isUnderWay = awaited !== undefined && awaited.outcome === undefined
-    const run = isUnderWay ? awaited : this.#body.want(index, this.last, 'now')
+    const run = isUnderWay ? awaited : this.#body.want(index, this.last, 'now', this.#origin)
     if (run === undefined) {
       this.#goByItself()
       return true
@@ -164,14 +167,14 @@ export class SlicedReader implements BodyReader, RunReader {
     const furthest = Math.min(this.last, index + READ_AHEAD_SLICES)
     for (let ahead = index + 1; ahead <= furthest; ahead += 1) {
       if (this.#body.isPresent(ahead)) continue
-      const run = this.#body.want(ahead, this.last, 'soon')
+      const run = this.#body.want(ahead, this.last, 'soon', this.#origin)
       if (run !== undefined) this.#join(run)
       return
     }
   }
 
   #goByItself(): void {
-    const source = this.#body.part(this.#position, this.#end, 'segment')
+    const source = this.#body.part(this.#position, this.#end, 'segment', this.#origin)
     const body = new StreamedBody(source, this.#end - this.#position)
     for (const run of this.#runs) this.#leave(run, false)
     this.#state = { kind: 'by itself', reader: body.open(0, undefined, () => this.wake()) }

@@ -28,6 +28,14 @@ export class LentContent extends Readable {
     else if (source.destroyed) this.#onClose()
   }
 
+  /** Whether everything that came has gone on, and more is to come from whoever sends the request. */
+  get awaitsSender(): boolean {
+    const { readableEnded, errored } = this.#source
+    return (
+      this.#isReading && this.readableLength === 0 && !readableEnded && errored === null && !this.#source.isPaused()
+    )
+  }
+
   override _read(): void {
     if (!this.#isReading) {
       this.#isReading = true

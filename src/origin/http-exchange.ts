@@ -12,7 +12,7 @@
  */
 import type { Dispatcher } from 'undici'
 import type { Clock, Timer } from '../clock.ts'
-import { OriginError } from '../errors.ts'
+import { ContentTooSlowError, OriginError } from '../errors.ts'
 import { givenUp } from './failure.ts'
 import { LentContent } from './http-content.ts'
 import { type AnswerHead, answerHead, interimPairs, requestFields } from './http-fields.ts'
@@ -88,7 +88,9 @@ class HttpExchange implements Dispatcher.DispatchHandler {
     const { clock, responseTimeoutMs, name } = this.#options
     this.#timer?.cancel()
     this.#timer = clock.after(responseTimeoutMs, () => {
-      this.#fail(new OriginError('timeout', `${name}: no response headers after ${responseTimeoutMs} ms`))
+      // An origin that waits for content together with us has not failed.
+      if (this.#content?.awaitsSender === true) this.#fail(new ContentTooSlowError(name))
+      else this.#fail(new OriginError('timeout', `${name}: no response headers after ${responseTimeoutMs} ms`))
     })
   }
 

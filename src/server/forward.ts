@@ -8,16 +8,19 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Cache } from '../cache/cache.ts'
 import type { Clock } from '../clock.ts'
 import type { ClientError } from '../errors.ts'
-import { OriginError, toClientError } from '../errors.ts'
+import { ContentTooSlowError, OriginError, toClientError } from '../errors.ts'
 import type { Trust } from '../http/forwarded.ts'
 import type { RequestDirectives } from '../http/request-directives.ts'
 import { isPlaylist } from '../media/types.ts'
+import { dropContent } from './drop-content.ts'
+import { NO_PAIRS } from './fields.ts'
 import { forwarded, informer } from './forwarding.ts'
-import { hasContent, invalidateAfter, relay } from './relay.ts'
+import { hasContent } from './passed-fields.ts'
+import { invalidateAfter, relay } from './relay.ts'
 import type { Outgoing, ResponderOptions } from './respond.ts'
 import { respond, sendError } from './respond.ts'
 import type { AnyRoute, RequestedObject, Route } from './router.ts'
-import { dropContent, type Uploads } from './uploads.ts'
+import type { Uploads } from './uploads.ts'
 
 export interface ForwardOptions extends ResponderOptions {
   readonly routes: readonly AnyRoute[]
@@ -31,6 +34,7 @@ export interface ForwardOptions extends ResponderOptions {
 
 /** An object that is replaced more often than this while one request waits for it is not waited for. */
 const MAX_REPEATS = 3
+const CLOSE: readonly string[] = ['Connection', 'close']
 /** RFC 9111 §5.2.1.7 */
 const NOT_STORED: ClientError = { status: 504, text: 'Not stored, and to be answered only if it is' }
 const PASSED_ON = { kind: 'forward', fwd: 'method', stored: false, collapsed: false } as const
@@ -70,7 +74,10 @@ export async function forward(outgoing: Outgoing, asked: Asked, options: Forward
     const answer = isHead ? await cache.head(request) : await cache.forward(request)
     if (answer === undefined) sendError(outgoing, NOT_STORED)
     else if (signal.aborted) answer.response.body.discard()
-    else respond(repeatable(outgoing, asked, options), answer.response, answer.status, clock.now(), options)
+    else {
+      const answerable = { ...repeatable(outgoing, asked, options), origin: request.origin }
+      respond(answerable, answer.response, answer.status, clock.now(), options)
+    }
   })
 }
 
@@ -106,7 +113,7 @@ async function answering(outgoing: Outgoing, { onFault }: ForwardOptions, work: 
     if (!(error instanceof OriginError)) onFault(error)
     // A fault after the header: what the client has begun to receive must not look like an answer.
     if (res.headersSent) res.destroy()
-    else sendError(outgoing, toClientError(error))
+    else sendError(outgoing, toClientError(error), error instanceof ContentTooSlowError ? CLOSE : NO_PAIRS)
   }
 }
 

@@ -6,14 +6,14 @@
  */
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { TLSSocket } from 'node:tls'
 import type { ClientRequest } from '../cache/cache.ts'
 import type { RequestFields } from '../cache/variants.ts'
 import type { Trust } from '../http/forwarded.ts'
-import { type Forwarding, forwardingOf, requestedOf } from '../http/forwarded.ts'
 import { parseRequestDirectives, type RequestDirectives } from '../http/request-directives.ts'
 import { fieldsByName, listsFields, originRequestFields, type RequestUse } from '../http/request-fields.ts'
 import type { FieldPairs, Origin, OriginPriority } from '../origin/origin.ts'
+import { forwardingFor } from './for-whom.ts'
+import { sendInterim } from './interim.ts'
 import type { HttpRules } from './router.ts'
 
 export interface Forwarded {
@@ -35,16 +35,11 @@ export function forwarded(
   },
 ): Forwarded {
   const { origin, objectKey, directives, priority, signal, isTrusted } = asked
-  const fields = originFields(req, isTrusted, 'asked')
   const onInformational = informer(req, res)
   return {
-    origin: {
-      name: origin.name,
-      fetch: (request) => origin.fetch({ ...request, fields }),
-      usage: () => origin.usage(),
-      close: () => origin.close(),
-    },
+    origin: originFor(req, origin, isTrusted),
     client: {
+      sharedOrigin: origin,
       fields: selectingFields(req, isTrusted),
       directives,
       onInformational,
@@ -61,46 +56,20 @@ export function forwarded(
   }
 }
 
+/** The same origin, which sees this request's fields. Holds on to nothing else of the request. */
+export function originFor(req: IncomingMessage, origin: Origin, isTrusted: Trust): Origin {
+  const fields = originFields(req, isTrusted, 'asked')
+  return {
+    name: origin.name,
+    fetch: (request) => origin.fetch({ ...request, fields }),
+    usage: () => origin.usage(),
+    close: () => origin.close(),
+  }
+}
+
 /** What the origin sees of them, and for whom they are sent on. */
 export function originFields(req: IncomingMessage, isTrusted: Trust, use: RequestUse): FieldPairs {
   return [...originRequestFields(req.rawHeaders, use), ...forwardingFor(req, isTrusted).fields]
-}
-
-/** For whom a request is sent on: what its connection shows, and what a trusted peer says. */
-export function forwardingFor({ headers, headersDistinct, socket }: IncomingMessage, isTrusted: Trust): Forwarding {
-  return forwardingOf(
-    {
-      peerAddress: socket.remoteAddress,
-      scheme: schemeOf(socket),
-      host: headers.host,
-      received: {
-        xForwardedFor: headersDistinct['x-forwarded-for'],
-        xForwardedProto: headersDistinct['x-forwarded-proto'],
-        xForwardedHost: headersDistinct['x-forwarded-host'],
-        forwarded: headersDistinct['forwarded'],
-      },
-    },
-    isTrusted,
-  )
-}
-
-/** Scheme and host that the client asked, as its origin is told them: `https://example.com`. */
-export function requestedAddress({ headers, socket }: IncomingMessage, isTrusted: Trust): string {
-  const { 'x-forwarded-proto': xForwardedProto, 'x-forwarded-host': xForwardedHost, host } = headers
-  const { scheme, host: requestedHost = '' } = requestedOf(
-    {
-      peerAddress: socket.remoteAddress,
-      scheme: schemeOf(socket),
-      host,
-      received: { xForwardedProto, xForwardedHost },
-    },
-    isTrusted,
-  )
-  return `${scheme}://${requestedHost.toLowerCase()}`
-}
-
-function schemeOf(socket: IncomingMessage['socket']): 'http' | 'https' {
-  return socket instanceof TLSSocket ? 'https' : 'http'
 }
 
 /** Nothing of these is what the client sent, unless it is trusted. */
@@ -120,12 +89,9 @@ export function selectingFields(req: IncomingMessage, isTrusted: Trust): Request
   return { ...sent, ...OUR_FORWARDING, ...fieldsByName(forwardingFor(req, isTrusted).fields) }
 }
 
-/** Interim answers go on as they come (RFC 9110 §15.2), but not to HTTP/1.0, which has none. */
+/** Interim answers go on as they come. */
 export function informer(req: IncomingMessage, res: ServerResponse): (status: number, fields: FieldPairs) => void {
-  return (status, fields) => {
-    if (req.httpVersionMinor === 0 || res.headersSent || res.destroyed) return
-    res.writeInformation(status, [...fields])
-  }
+  return (status, fields) => sendInterim(req, res, status, fields)
 }
 
 /** Asked for by nobody. */

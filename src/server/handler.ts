@@ -11,9 +11,10 @@ import { parseTarget } from '../http/target.ts'
 import type { AccessLog } from './exchange.ts'
 import { beginExchange } from './exchange.ts'
 import { NO_PAIRS } from './fields.ts'
+import { requestedAddress } from './for-whom.ts'
 import type { Asked, ForwardOptions } from './forward.ts'
 import { forward, passOn, repeatable } from './forward.ts'
-import { requestDirectives, requestedAddress, selectingFields } from './forwarding.ts'
+import { originFor, requestDirectives, selectingFields } from './forwarding.ts'
 import { framingFault } from './framing.ts'
 import { isPassthrough } from './passed-traffic.ts'
 import type { Outgoing } from './respond.ts'
@@ -69,7 +70,9 @@ export function createHandler(options: HandlerOptions): Handler {
     const stored = cache.fresh(object.key, exchange.startedMs, fields, directives)
     if (stored === undefined) return void forward(outgoing, asked, options)
     const ttl = ttlSeconds(stored, exchange.startedMs)
-    const answerable = stored.body.kind === 'sliced' ? repeatable(outgoing, asked, options) : outgoing
+    const isSliced = stored.body.kind === 'sliced'
+    const origin = isSliced && route.http ? originFor(req, route.origin, isTrusted) : route.origin
+    const answerable = isSliced ? { ...repeatable(outgoing, asked, options), origin } : outgoing
     respond(answerable, stored, { kind: 'hit', ttlSeconds: ttl }, exchange.startedMs, options)
   }
 }

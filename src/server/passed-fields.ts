@@ -5,14 +5,17 @@
  * Everything is read from `rawHeaders`, since the library that passes requests on edits `headers`.
  *
  * Invariant: nothing that belongs to one connection crosses to the other (RFC 9110 §7.6.1), each message is framed by
- * what this program has parsed and not by what was written, and nobody outside can say whom a request comes from.
+ * what this program has parsed and not by what was written, and nobody but a trusted proxy can say whom a request comes
+ * from.
  */
 
 import type { IncomingMessage } from 'node:http'
-import { TLSSocket } from 'node:tls'
+import type { ClientError } from '../errors.ts'
 import { formatCacheStatus } from '../http/cache-status.ts'
+import type { Trust } from '../http/forwarded.ts'
 import { connectionOptions, isFieldValue, isHopByHop } from '../http/headers.ts'
 import { isToken, trimWhitespace } from '../http/syntax.ts'
+import { forwardingFor } from './for-whom.ts'
 
 /** Lower-case names; a list is written as several lines, in its order. */
 export type FieldValues = Record<string, string | string[]>
@@ -43,6 +46,8 @@ export function hasContent({ rawHeaders }: IncomingMessage): boolean {
   return received.has('transfer-encoding') || Number(received.get('content-length')?.join() ?? 0) > 0
 }
 
+export const FOREIGN_CODING: ClientError = { status: 501, text: 'This transfer coding is not understood' }
+
 /** Whether the content is coded in a way that would have to be undone here (RFC 9112 §6.1). */
 export function hasForeignCoding({ rawHeaders }: IncomingMessage): boolean {
   const codings = groupByName(rawHeaders).get('transfer-encoding')
@@ -58,7 +63,7 @@ export function expectsContinue({ rawHeaders, httpVersionMinor }: IncomingMessag
  * The header of the request that goes to the origin. Expect is not in it: whoever sends the content decides on that.
  * Host stays as the client wrote it.
  */
-export function requestFields(req: IncomingMessage): FieldValues {
+export function requestFields(req: IncomingMessage, isTrusted: Trust): FieldValues {
   const received = groupByName(req.rawHeaders)
   const ofThisHop = new Set(connectionOptions(received.get('connection')?.join(',')))
   const fields: FieldValues = {}
@@ -69,12 +74,13 @@ export function requestFields(req: IncomingMessage): FieldValues {
   }
   const via = `${req.httpVersion} ${CACHE_NAME}`
   fields['via'] = [...(received.get('via') ?? []), via].join(', ')
-  return { ...fields, ...framing(req.method ?? '', received), ...forwardedFields(req, received) }
+  const forwarding = Object.fromEntries(groupByName(forwardingFor(req, isTrusted).fields))
+  return { ...fields, ...framing(req.method ?? '', received), ...forwarding }
 }
 
 /** The same for a request to change to WebSocket (RFC 6455 §4.1). */
-export function upgradeFields(req: IncomingMessage): FieldValues {
-  return { ...requestFields(req), connection: 'Upgrade', upgrade: 'websocket' }
+export function upgradeFields(req: IncomingMessage, isTrusted: Trust): FieldValues {
+  return { ...requestFields(req, isTrusted), connection: 'Upgrade', upgrade: 'websocket' }
 }
 
 /** name, value, …: the header of the origin's answer as it goes on to the client, our Cache-Status behind its own. */
@@ -99,19 +105,6 @@ export function switchingFields({ rawHeaders }: IncomingMessage): FieldValues {
     fields[name] = values
   }
   return { ...fields, connection: 'Upgrade', upgrade: 'websocket' }
-}
-
-/**
- * Who asked, as far as this program knows: the other end of the connection. What a client says about that is not
- * believed and goes no further, so an origin may believe what arrives.
- */
-function forwardedFields({ socket }: IncomingMessage, received: FieldGroups): FieldValues {
-  const host = received.get('host')
-  return {
-    'x-forwarded-for': socket.remoteAddress ?? 'unknown',
-    'x-forwarded-proto': socket instanceof TLSSocket ? 'https' : 'http',
-    ...(host !== undefined && { 'x-forwarded-host': host.join() }),
-  }
 }
 
 /** Many programs read a name with underscores as the one with dashes. */

@@ -16,13 +16,15 @@ import { Stream } from 'node:stream'
 import type { Clock, Timer } from '../clock.ts'
 import type { ClientError } from '../errors.ts'
 import { OriginError, toClientError } from '../errors.ts'
+import { dropContent } from './drop-content.ts'
 import { IdleWatch } from './idle-watch.ts'
+import { isOnTurn, sendInterim } from './interim.ts'
 import { passAnswer } from './pass-answer.ts'
 import { expectsContinue, hasContent, interimPairs } from './passed-fields.ts'
 import type { Outgoing } from './respond.ts'
 import { sendError } from './respond.ts'
 import { cutOff } from './send.ts'
-import { dropContent, type Uploads } from './uploads.ts'
+import type { Uploads } from './uploads.ts'
 
 /** From the beginning of a connection to the end of its handshake, as for other origins. */
 export const CONNECT_MS = 5000
@@ -116,7 +118,7 @@ export class PassedRequest extends Stream {
 
   readonly #invite = (): void => {
     const { res } = this.#options.outgoing
-    if (this.#hasInvited || this.#phase === 'over' || res.headersSent) return
+    if (this.#hasInvited || this.#phase === 'over' || !isOnTurn(res)) return
     this.#hasInvited = true
     res.writeContinue()
   }
@@ -148,11 +150,9 @@ export class PassedRequest extends Stream {
     const { req, res } = this.#options.outgoing
     this.#watch.progress()
     this.#interimCount += 1
-    // 100 is for whoever expects it, and a client of HTTP/1.0 expects none of them.
-    if (statusCode === 100 || req.httpVersionMinor === 0 || this.#interimCount > MAX_INTERIM) return
-    // Node has had this since 26; in front of an older one the answer does without.
-    if (typeof res.writeInformation !== 'function' || res.headersSent || res.destroyed) return
-    res.writeInformation(statusCode, interimPairs(rawHeaders))
+    // 100 is for whoever expects it.
+    if (statusCode === 100 || this.#interimCount > MAX_INTERIM) return
+    sendInterim(req, res, statusCode, interimPairs(rawHeaders))
   }
 
   #onAnswer(answer: IncomingMessage, toOrigin: ClientRequest): void {

@@ -17,9 +17,9 @@ import type { Socket } from 'node:net'
 import { isIP } from 'node:net'
 import { ProxyServer } from 'http-proxy-3'
 import type { Clock } from '../clock.ts'
-import type { ClientError } from '../errors.ts'
 import { OriginError, toClientError } from '../errors.ts'
-import { hasContent, hasForeignCoding, requestFields } from './passed-fields.ts'
+import type { Trust } from '../http/forwarded.ts'
+import { FOREIGN_CODING, hasContent, hasForeignCoding, requestFields } from './passed-fields.ts'
 import { PassedRequest } from './passed-request.ts'
 import type { Outgoing } from './respond.ts'
 import { sendError } from './respond.ts'
@@ -34,6 +34,7 @@ export interface PassthroughOptions {
   /** A client that takes no byte for this long while some wait is cut off. */
   readonly clientStallMs: number
   readonly uploads: Uploads
+  readonly isTrusted: Trust
   /** The origin failed; the client has been told, as far as it still could be. */
   readonly onFailure: (error: OriginError) => void
   /** A failure that is none of the origin's. */
@@ -51,8 +52,6 @@ const FREE_SOCKET_MS = 4000
 
 /** Doing it twice is doing it once (RFC 9110 §9.2.2). */
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE'])
-
-const NOT_IMPLEMENTED: ClientError = { status: 501, text: 'This transfer coding is not understood' }
 
 export class Passthrough {
   readonly #options: PassthroughOptions
@@ -82,7 +81,7 @@ export class Passthrough {
     this.#proxy = new ProxyServer()
     // The last look at the request, after everything the library does to its fields.
     this.#proxy.before('web', 'stream', (req: IncomingMessage) => {
-      req.headers = requestFields(req) as IncomingMessage['headers']
+      req.headers = requestFields(req, options.isTrusted) as IncomingMessage['headers']
     })
   }
 
@@ -90,7 +89,7 @@ export class Passthrough {
   pass(outgoing: Outgoing): void {
     const { req, res } = outgoing
     if (hasForeignCoding(req)) {
-      sendError(outgoing, NOT_IMPLEMENTED, ['Connection', 'close'])
+      sendError(outgoing, FOREIGN_CODING, ['Connection', 'close'])
       return
     }
     if (this.#requestCount >= MAX_REQUESTS) {
@@ -120,13 +119,14 @@ export class Passthrough {
     outgoing.res.once('close', () => {
       this.#tunnelCount -= 1
     })
-    const { clock, clientStallMs, onFailure } = this.#options
+    const { clock, clientStallMs, isTrusted, onFailure } = this.#options
     const tunnel = new Tunnel({
       outgoing,
       socket,
       target: this.#target,
       agent: this.#tunnelAgent,
       isSecure: this.#isSecure,
+      isTrusted,
       clock,
       clientStallMs,
       onFailure,

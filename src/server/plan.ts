@@ -44,7 +44,8 @@ export function planAnswer(request: PlanRequest, response: StoredResponse): Plan
 }
 
 function planWhole({ status, body }: StoredResponse): Plan {
-  const ownPairs = body.length === undefined ? [] : ['Content-Length', String(body.length)]
+  // RFC 9110 §8.6
+  const ownPairs = body.length === undefined || status === 204 ? [] : ['Content-Length', String(body.length)]
   return { status, ownPairs, stored: 'all', parts: ['whole'] }
 }
 

@@ -12,7 +12,9 @@ import type { Clock } from '../clock.ts'
 import type { Trust } from '../http/forwarded.ts'
 import { parseTarget } from '../http/target.ts'
 import type { Origin } from '../origin/origin.ts'
-import { originFields, requestedAddress } from './forwarding.ts'
+import { requestedAddress } from './for-whom.ts'
+import { originFields } from './forwarding.ts'
+import { hasContent } from './passed-fields.ts'
 import { isPassthrough } from './passed-traffic.ts'
 import type { AnyRoute, RequestedObject } from './router.ts'
 import { findRoute, requestedObject } from './router.ts'
@@ -79,12 +81,8 @@ function isSafe(method: string | undefined): boolean {
   return method === 'GET' || method === 'HEAD' || method === 'OPTIONS' || method === 'TRACE'
 }
 
-export function hasContent({ headers }: IncomingMessage): boolean {
-  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
-}
-
 /** An origin may refuse content whose length it is not told (RFC 9110 §15.5.12). */
 function announcedLength({ headers }: IncomingMessage): readonly string[] {
-  const length = headers['content-length']
-  return length === undefined ? [] : ['Content-Length', length]
+  const { 'content-length': length, 'transfer-encoding': coding } = headers
+  return length === undefined || coding !== undefined ? [] : ['Content-Length', length]
 }

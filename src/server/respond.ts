@@ -15,6 +15,7 @@ import type { ClientError } from '../errors.ts'
 import { toClientError } from '../errors.ts'
 import type { CacheStatus } from '../http/cache-status.ts'
 import { formatCacheStatus } from '../http/cache-status.ts'
+import type { Origin } from '../origin/origin.ts'
 import type { Exchange } from './exchange.ts'
 import { composeFields, NO_PAIRS, selectStored } from './fields.ts'
 import { CACHE_NAME } from './passed-fields.ts'
@@ -36,6 +37,8 @@ export interface Outgoing {
   readonly routeHeaders: readonly string[]
   /** Asks for the object again; only while nothing of an answer has been sent. */
   readonly askAgain?: () => void
+  /** Asked for what the answer needs and memory has not. */
+  readonly origin?: Origin
   /** How often that has been done. */
   readonly repeats?: number
 }
@@ -53,7 +56,7 @@ export function respond(
   exchange.body?.release()
   exchange.body = response.body
   response.body.hold()
-  if (bytes !== undefined && isPlain(req)) {
+  if (bytes !== undefined && response.status !== 204 && isPlain(req)) {
     const status = cacheStatusField(exchange, response, cacheStatus)
     const ownPairs = ['Content-Length', String(bytes.length), 'Age', age, 'Cache-Status', status]
     exchange.bodyBytes = bytes.length
@@ -124,6 +127,7 @@ function sendPlan(
     res,
     body,
     parts,
+    origin: outgoing.origin,
     clientStallMs,
     writeHead: () => res.writeHead(plan.status, pairs),
     onBytes: (bytes) => {

@@ -9,12 +9,15 @@ import type { ServerResponse } from 'node:http'
 import type { Body, BodyReader } from '../cache/body.ts'
 import type { OriginError } from '../errors.ts'
 import { asOriginError } from '../errors.ts'
+import type { Origin } from '../origin/origin.ts'
 import type { Part } from './plan.ts'
 
 export interface Sending {
   readonly res: ServerResponse
   readonly body: Body
   readonly parts: readonly Part[]
+  /** Asked for what the body has not in memory. */
+  readonly origin?: Origin | undefined
   /** A client that takes no byte for this long while some wait is cut off: it may hold an origin's connection. */
   readonly clientStallMs: number
   /** Writes the status line and fields; called once, before the first byte. */
@@ -94,8 +97,9 @@ class Sender {
   }
 
   #open(part: Exclude<Part, Buffer>): BodyReader {
-    const { body } = this.#sending
-    return part === 'whole' ? body.open(0, undefined, this.#pump) : body.open(part.start, part.end, this.#pump)
+    const { body, origin } = this.#sending
+    const [start, end] = part === 'whole' ? [0, undefined] : [part.start, part.end]
+    return body.open(start, end, this.#pump, origin)
   }
 
   #begin(): void {

@@ -18,6 +18,7 @@ import type { Socket } from 'node:net'
 import { ProxyServer } from 'http-proxy-3'
 import type { Clock, Timer } from '../clock.ts'
 import { OriginError, toClientError } from '../errors.ts'
+import type { Trust } from '../http/forwarded.ts'
 import { IdleWatch } from './idle-watch.ts'
 import { passAnswer } from './pass-answer.ts'
 import { BYPASSED, switchingFields, upgradeFields } from './passed-fields.ts'
@@ -41,6 +42,7 @@ export interface TunnelOptions {
   readonly agent: Agent
   /** Whether a connection is ready only after a TLS handshake. */
   readonly isSecure: boolean
+  readonly isTrusted: Trust
   readonly clock: Clock
   readonly clientStallMs: number
   readonly onFailure: (error: OriginError) => void
@@ -67,12 +69,12 @@ export class Tunnel {
 
   /** To be called once. `head` is what the client has sent behind its request. */
   open(head: Buffer): void {
-    const { outgoing, socket, target, agent, clock, isSecure } = this.#options
+    const { outgoing, socket, target, agent, clock, isSecure, isTrusted } = this.#options
     const { req } = outgoing
     // One for each, since most of its events do not say which request they are about.
     const proxy = new ProxyServer()
     proxy.before('ws', 'stream', () => {
-      req.headers = upgradeFields(req) as IncomingMessage['headers']
+      req.headers = upgradeFields(req, isTrusted) as IncomingMessage['headers']
     })
     // Failures of either connection; both are watched here.
     proxy.on('error', () => undefined)

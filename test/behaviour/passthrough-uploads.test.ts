@@ -102,7 +102,13 @@ test('an upload may take longer than a request that nobody wants the content of,
   const uploads = new Uploads()
   const faults: unknown[] = []
   const common = { clock, clientStallMs: 60_000, onFault: (error: unknown) => void faults.push(error) }
-  const passthrough = new Passthrough({ ...common, target: new URL(origin.url), uploads, onFailure: () => undefined })
+  const passthrough = new Passthrough({
+    ...common,
+    target: new URL(origin.url),
+    uploads,
+    isTrusted: () => false,
+    onFailure: () => undefined,
+  })
   const routes = [{ match: '/**', pattern: compilePattern('/**'), passthrough, responseHeaders: [] }]
   const handler = createHandler({
     ...common,
@@ -117,8 +123,8 @@ test('an upload may take longer than a request that nobody wants the content of,
     }),
     accessLog: () => undefined,
     isTrusted: () => false,
-    randomBoundary: () => 'x',
     uploads,
+    randomBoundary: () => 'x',
   })
   const passed = passedTraffic({ routes, clock, accessLog: () => undefined, uploads })
   const { isReceiving } = passed

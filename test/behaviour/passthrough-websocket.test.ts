@@ -81,6 +81,7 @@ test('the handshake reaches the server with its own fields, and the agreement co
   expect(head.split('\r\n')[0]).toBe('GET /api/socket?x=1 HTTP/1.1')
   expect(fieldsOf(head).toSorted(([a], [b]) => a.localeCompare(b))).toEqual([
     ['connection', 'Upgrade'],
+    ['forwarded', 'for=127.0.0.1;host=shield.example;proto=http'],
     ['host', 'shield.example'],
     ['origin', 'http://shield.example'],
     ['sec-websocket-key', KEY],

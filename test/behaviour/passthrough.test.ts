@@ -194,6 +194,7 @@ test('only what belongs to both ends crosses over', async () => {
   expect(got.toSorted(([a], [b]) => a.localeCompare(b))).toEqual([
     ['authorization', 'Bearer t'],
     ['connection', 'keep-alive'],
+    ['forwarded', 'for=127.0.0.1;host="shield.example:81";proto=http'],
     ['host', 'shield.example:81'],
     ['via', '1.0 first, 1.1 segment-shield'],
     ['x-forwarded-for', '127.0.0.1'],

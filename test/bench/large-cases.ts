@@ -245,3 +245,33 @@ export async function largerThanMemory(): Promise<Row[]> {
     },
   ]
 }
+
+/** Several such files at once: what one of them drops makes room for another. */
+export async function severalLargerThanMemory(): Promise<Row[]> {
+  const films = times(4, (index): ObjectName => ({ seed: 40 + index, length: 2000 * MB }))
+  const origin = await startLazyOrigin()
+  const shield = await startShield(origin.port, { memory: '256MiB', access: false })
+  let peak = 0
+  const sampling = setInterval(() => {
+    peak = Math.max(peak, residentBytes(shield.pid))
+  }, 100)
+  const answers = await Promise.all(films.map((film) => fetchLazy(shield.port, film, undefined, 50 * MB)))
+  clearInterval(sampling)
+  await shield.close()
+  await origin.close()
+  const whole = wholeOf(answers)
+  return [
+    {
+      what: '4 films of 2 GB at once, each whole to one client at 50 MB/s, memory 256MiB: byte-exact',
+      measured: `${whole} of ${films.length}, ${(Math.max(...answers.map((it) => it.totalMs)) / 1000).toFixed(1)} s`,
+      aim: 'all',
+      isMet: whole === films.length,
+    },
+    {
+      what: '… resident memory at most',
+      measured: `${(peak / MIB).toFixed(0)} MiB`,
+      aim: '≤ 456 MiB',
+      isMet: peak <= (256 + 200) * MIB,
+    },
+  ]
+}

@@ -2,7 +2,13 @@
 
 import { spawnSync } from 'node:child_process'
 import { concurrentMisses, herd, hitCpu, type Row, slowReaders } from './cases.ts'
-import { largerThanMemory, manyPlacesOfOneSegment, resetsHalfWay, seekInColdFile } from './large-cases.ts'
+import {
+  largerThanMemory,
+  manyPlacesOfOneSegment,
+  resetsHalfWay,
+  seekInColdFile,
+  severalLargerThanMemory,
+} from './large-cases.ts'
 import { limitedOrigin, unreliableOrigin } from './origin-cases.ts'
 import { findPeers } from './peers.ts'
 
@@ -20,6 +26,7 @@ const cases: readonly (() => Promise<Row[]>)[] = [
   seekInColdFile,
   manyPlacesOfOneSegment,
   largerThanMemory,
+  severalLargerThanMemory,
   ...(hasWrk
     ? [() => hitCpu(2 * MB, peers, 1.15), () => hitCpu(200_000, peers, undefined), () => hitCpu(1000, peers, undefined)]
     : []),

@@ -23,6 +23,8 @@ export interface HttpShieldOptions {
   readonly origin?: Options
   readonly cache?: Options
   readonly trustedProxies?: readonly string[]
+  /** The one route passes everything through to the origin. */
+  readonly passesThrough?: boolean
 }
 
 export interface HttpShield {
@@ -64,7 +66,9 @@ export async function startHttpShield(options: HttpShieldOptions = {}): Promise<
   return { origin, port: app.addresses[0]?.port ?? 0, clock, app, close }
 }
 
-function configText({ route, origin, cache, trustedProxies }: HttpShieldOptions, url: string): string {
+function configText(options: HttpShieldOptions, url: string): string {
+  const { route, origin, cache, trustedProxies, passesThrough } = options
+  const asked = passesThrough ? { passthrough: url } : { origin: 'packager', staleIfError: '0s' }
   return JSON.stringify({
     listen: [{ address: '127.0.0.1:0' }],
     log: { access: false },
@@ -80,6 +84,6 @@ function configText({ route, origin, cache, trustedProxies }: HttpShieldOptions,
         ...origin,
       },
     },
-    routes: [{ match: '/**', origin: 'packager', staleIfError: '0s', ...route }],
+    routes: [{ match: '/**', ...asked, ...route }],
   })
 }

@@ -1,0 +1,29 @@
+/**
+ * Drop content: the rest of a request that has been answered is read and goes nowhere, for a while. A client that sends
+ * everything before it reads would otherwise never come to see the answer.
+ */
+
+import type { IncomingMessage } from 'node:http'
+import type { Clock } from '../clock.ts'
+
+/** Long enough for its sender to come to see the answer. */
+const LINGER_MS = 30_000
+
+/** Cuts the connection when the content has not ended by then. */
+export function dropContent(req: IncomingMessage, clock: Clock): void {
+  if (req.complete || req.destroyed) {
+    req.resume()
+    return
+  }
+  const { socket } = req
+  const linger = clock.after(LINGER_MS, () => socket.destroy())
+  const stop = () => {
+    linger.cancel()
+    req.off('close', stop)
+    socket.off('close', stop)
+  }
+  // A request that has been answered does not hear of the end of its connection.
+  req.once('close', stop)
+  socket.once('close', stop)
+  req.resume()
+}
