@@ -9,11 +9,9 @@ import { type RunningAdminServer, startAdminServer } from './admin/admin-server.
 import { type HealthSources, health, type OriginState, type Phase, readiness } from './admin/health.ts'
 import { makeOrigin, originOf } from './app-origins.ts'
 import { makePassthroughRoute, makeRoute, typeOf } from './app-routes.ts'
-import { AdaptiveEviction } from './cache/adaptive-eviction.ts'
 import type { FillFailure } from './cache/cache.ts'
 import { Cache } from './cache/cache.ts'
-import type { Eviction } from './cache/eviction.ts'
-import { LruEviction } from './cache/lru-eviction.ts'
+import { makeEviction } from './cache/make-eviction.ts'
 import { Store } from './cache/store.ts'
 import type { Clock } from './clock.ts'
 import { type HostAndPort, parseAddress } from './config/address.ts'
@@ -74,7 +72,8 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   const origins = new Map(
     Object.entries(config.origins).map(([name, it]) => [name, makeOrigin(name, it, dependencies)]),
   )
-  const store = new Store(config.cache.memory, evictionOf(config.cache, clock))
+  const { memory, policy } = config.cache
+  const store = new Store(memory, makeEviction(policy, memory, clock))
   const cache = new Cache({
     store,
     clock,
@@ -169,17 +168,6 @@ function written(log: Logger): Promise<void> {
 }
 
 const discardRecord: AccessLog = () => undefined
-
-function evictionOf({ policy, memory }: Config['cache'], clock: Clock): Eviction {
-  switch (policy) {
-    case 'adaptive':
-      return new AdaptiveEviction(memory, clock)
-    case 'lru':
-      return new LruEviction()
-    default:
-      return policy satisfies never
-  }
-}
 
 function startAdmin(config: AdminConfig, sources: HealthSources, onFault: (error: unknown) => void) {
   return startAdminServer({

@@ -29,8 +29,11 @@ export interface Eviction {
   inserted(key: CacheKey, bytes: number, arrival: Arrival): Place
   /** Somebody asked for it. */
   used(place: Place): void
-  /** It was exchanged for its revalidated self, which costs the same. That somebody asked for it was told before. */
-  renewed(place: Place): void
+  /**
+   * Its answer was exchanged for another one of the same kind, which costs `bytes`. That somebody asked for it was told
+   * before.
+   */
+  renewed(place: Place, bytes: number): void
   /** It left for another reason than want of room. */
   removed(place: Place): void
   /** The entry that has to go now: it has left the books when it comes back. Undefined where there is none. */

@@ -21,7 +21,8 @@ export class LruEviction implements Eviction {
     this.#queue.renew(place)
   }
 
-  renewed(place: Place): void {
+  renewed(place: Place, bytes: number): void {
+    Queue.resize(place, bytes)
     this.#queue.renew(place)
   }
 

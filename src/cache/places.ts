@@ -19,9 +19,9 @@ export interface Family {
 /** Where one entry of the Store stands. */
 export class Place {
   readonly key: CacheKey
-  readonly bytes: number
-  /** Epoch ms. */
-  readonly sinceMs: number
+  bytes: number
+  /** When it came; see {@link Newness}. */
+  readonly since: number
   /** Of the key; see {@link fingerprint}. */
   readonly print: number
   readonly family: Family | undefined
@@ -33,10 +33,10 @@ export class Place {
   /** One of these uses was not in the rush for something new. */
   wasUsedLate = false
 
-  constructor(key: CacheKey, bytes: number, sinceMs = 0, print = 0, family?: Family) {
+  constructor(key: CacheKey, bytes: number, since = 0, print = 0, family?: Family) {
     this.key = key
     this.bytes = bytes
-    this.sinceMs = sinceMs
+    this.since = since
     this.print = print
     this.family = family
   }
@@ -63,6 +63,12 @@ export class Queue {
     else this.#newest.newer = place
     this.#newest = place
     this.#bytes += place.bytes
+  }
+
+  /** From now on this place counts for so much, in whatever queue it is. */
+  static resize(place: Place, bytes: number): void {
+    if (place.queue !== undefined) place.queue.#bytes += bytes - place.bytes
+    place.bytes = bytes
   }
 
   /** Takes out a place that is in this queue. */

@@ -49,9 +49,12 @@ type Kept =
 interface Entry {
   readonly kept: Kept
   readonly costBytes: number
+  readonly arrival: Arrival
   readonly place: Place
 }
 
+/** One for all: a hit makes no object. */
+const PEEK = {}
 const ANSWER: Arrival = { kind: 'answer' }
 const PLAYLIST: Arrival = { kind: 'playlist' }
 const SLICED: Arrival = { kind: 'sliced' }
@@ -133,12 +136,18 @@ export class Store {
    * @param isPlaylist players ask for it again and again: segments do not drive it out, nor it them
    */
   put(key: CacheKey, response: StoredResponse, reservation: Reservation, isPlaylist = false): void {
-    const older = this.#entries.peek(key)
-    if (older?.kept.kind === 'response' && older.kept.response.body === response.body) this.#forget(key, older)
-    else this.delete(key)
     const whole = isPlaylist ? PLAYLIST : ANSWER
     const arrival = response.body.kind === 'sliced' ? SLICED : whole
-    this.#keep(key, { kind: 'response', response }, reservation, arrival)
+    const older = this.#entries.peek(key)
+    // What is popular stays so in its next version.
+    const place = older?.arrival === arrival ? older.place : undefined
+    if (older !== undefined) {
+      this.#entries.delete(key)
+      if (place === undefined) this.#eviction.removed(older.place)
+      const isSameBody = older.kept.kind === 'response' && older.kept.response.body === response.body
+      if (!isSameBody) this.#discard(older)
+    }
+    this.#keep(key, { kind: 'response', response }, reservation, arrival, place)
   }
 
   /** Keeps a complete slice of the object that is stored under `object`, in the room that was reserved for it. */
@@ -152,16 +161,16 @@ export class Store {
     const entry = this.#entries.peek(key)
     if (entry === undefined || this.peek(key) !== stored) return false
     this.#entries.set(key, { ...entry, kept: { kind: 'response', response } })
-    this.#eviction.renewed(entry.place)
+    this.#eviction.renewed(entry.place, entry.costBytes)
     return true
   }
 
   delete(key: CacheKey): boolean {
     const entry = this.#entries.peek(key)
     if (entry === undefined) return false
-    this.#forget(key, entry)
-    this.#letGo(entry)
-    if (entry.kept.kind === 'response') entry.kept.response.body.retire()
+    this.#entries.delete(key)
+    this.#eviction.removed(entry.place)
+    this.#discard(entry)
     return true
   }
 
@@ -191,21 +200,19 @@ export class Store {
   }
 
   #use(key: CacheKey): Kept | undefined {
-    const entry = this.#entries.peek(key)
+    const entry = this.#entries.peek(key, PEEK)
     if (entry === undefined) return undefined
     this.#eviction.used(entry.place)
     return entry.kept
   }
 
-  #keep(key: CacheKey, kept: Kept, reservation: Reservation, arrival: Arrival): void {
+  /** @param place where it stands already */
+  #keep(key: CacheKey, kept: Kept, reservation: Reservation, arrival: Arrival, place?: Place): void {
     reservation.release()
     const costBytes = reservation.bytes
-    this.#entries.set(key, { kept, costBytes, place: this.#eviction.inserted(key, costBytes, arrival) })
-  }
-
-  #forget(key: CacheKey, { place }: Entry): void {
-    this.#entries.delete(key)
-    this.#eviction.removed(place)
+    if (place !== undefined) this.#eviction.renewed(place, costBytes)
+    const entry = { kept, costBytes, arrival, place: place ?? this.#eviction.inserted(key, costBytes, arrival) }
+    this.#entries.set(key, entry)
   }
 
   #take(bytes: number, need: Need): boolean {
@@ -229,6 +236,12 @@ export class Store {
     const entry = victim && this.#entries.peek(victim.key)
     if (entry !== undefined) this.#entries.delete(entry.place.key)
     return entry
+  }
+
+  /** It left because it no longer holds. */
+  #discard(entry: Entry): void {
+    this.#letGo(entry)
+    if (entry.kept.kind === 'response') entry.kept.response.body.retire()
   }
 
   #letGo({ kept, costBytes }: Entry): void {
