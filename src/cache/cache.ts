@@ -152,7 +152,7 @@ export class Cache {
     fields: () => RequestFields = noFields,
     directives?: RequestDirectives,
   ): StoredResponse | undefined {
-    const stored = this.#select(key, fields)
+    const stored = this.#select(key, fields, true)
     if (stored === undefined) return undefined
     const isGood = directives === undefined ? isFresh(stored, nowMs) : isUsable(stored, nowMs, directives)
     return isGood ? stored : undefined
@@ -165,7 +165,7 @@ export class Cache {
   async forward(request: CacheRequest): Promise<Answer | undefined> {
     const { key, client } = request
     const nowMs = this.#options.clock.now()
-    const stored = this.#select(key, () => fieldsOf(request))
+    const stored = this.#select(key, () => fieldsOf(request), false)
     if (stored !== undefined && mayUseWhileRevalidating(stored, nowMs, client)) {
       this.#refresh(request, stored)
       return { response: stored, status: { kind: 'hit', ttlSeconds: ttlSeconds(stored, nowMs) } }
@@ -195,7 +195,7 @@ export class Cache {
 
   /** The answer to HEAD by an origin's own answer to HEAD, which also tells whether what is stored still holds. */
   async head(request: CacheRequest): Promise<Answer> {
-    const response = this.#select(request.key, () => fieldsOf(request))
+    const response = this.#select(request.key, () => fieldsOf(request), false)
     const nowMs = this.#options.clock.now()
     if (response !== undefined && mayUseWhileRevalidating(response, nowMs, request.client)) {
       this.#refresh(request, response)
@@ -237,13 +237,17 @@ export class Cache {
     await Promise.all([...this.#running, this.#encoder.close()])
   }
 
-  /** The newest stored answer that this request selects (RFC 9111 §4.1). */
-  #select(url: CacheKey, fields: () => RequestFields): StoredResponse | undefined {
+  /**
+   * The newest stored answer that this request selects (RFC 9111 §4.1).
+   *
+   * @param isFirstLook of its request, which counts as one use however often it looks
+   */
+  #select(url: CacheKey, fields: () => RequestFields, isFirstLook: boolean): StoredResponse | undefined {
     const { store } = this.#options
-    if (!this.#variants.has(url)) return store.get(url)
+    if (!this.#variants.has(url)) return isFirstLook ? store.get(url) : store.peek(url)
     let newest: StoredResponse | undefined
     for (const key of this.#variants.keysFor(url, fields())) {
-      const stored = store.get(key)
+      const stored = isFirstLook ? store.get(key) : store.peek(key)
       if (stored !== undefined && stored.responseTimeMs >= (newest?.responseTimeMs ?? 0)) newest = stored
     }
     return newest
@@ -330,11 +334,16 @@ export class Cache {
   #refresh(request: CacheRequest, stored: StoredResponse): void {
     const fillKey = this.#fillKey(request)
     if (this.#fills.has(fillKey) || this.#isClosed) return
-    this.#run(this.#create({ ...request, range: undefined, priority: 'refresh' }, stored, fillKey))
+    this.#run(this.#create({ ...request, range: undefined }, stored, fillKey, 'refresh'))
   }
 
-  #create(request: CacheRequest, stored: StoredResponse | undefined, fillKey: CacheKey): Fill {
-    const { key: url, origin, objectKey, rules, client, priority = 'segment' } = request
+  #create(
+    request: CacheRequest,
+    stored: StoredResponse | undefined,
+    fillKey: CacheKey,
+    priority: OriginPriority = request.priority ?? 'segment',
+  ): Fill {
+    const { key: url, origin, objectKey, rules, client } = request
     const fill = new Fill(
       {
         key: fillKey,
@@ -344,6 +353,7 @@ export class Cache {
         objectKey,
         rules,
         priority,
+        isPlaylist: request.priority === 'playlist',
         stored,
         opening: this.#opening(request, stored),
         fields: fieldsOf(request),
