@@ -48,18 +48,18 @@ export function negativeAnswer({ status, responseTimeMs }: Received, decision: D
   return makeNegativeResponse(status, responseTimeMs, freshness)
 }
 
-/** A stored answer after a 304, and whether it may go on being stored (RFC 9111 §4.3.4). */
+/** A stored answer after a 304, and what may become of it (RFC 9111 §4.3.4). */
 export function revalidated(
   stored: StoredResponse,
   received: Received,
   decide: (merged: Received) => Decision,
-): { readonly response: StoredResponse; readonly isStorable: boolean } {
+): { readonly response: StoredResponse; readonly decision: Decision } {
   const { responseTimeMs, setCookies } = received
   const headers = mergeNotModified(stored, received.headers)
   const decision = decide({ ...received, status: stored.status, headers })
   const freshness = decision.kind === 'store' ? decision.freshness : stale(responseTimeMs)
   const response = refreshStoredResponse(stored, dated(headers, responseTimeMs), responseTimeMs, freshness, setCookies)
-  return { response, isStorable: decision.kind === 'store' }
+  return { response, decision }
 }
 
 /** What came without a Date was made when it came, whenever it is given out (RFC 9110 §6.6.1). */

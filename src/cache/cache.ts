@@ -20,6 +20,7 @@ import { firstSlice, openingRange } from './opening.ts'
 import type { Known } from './passing.ts'
 import { pass } from './passing.ts'
 import type { AskedWith, CacheRules, UncacheableReason } from './policy.ts'
+import { type Purged, type PurgeMode, purge, type Selection } from './purge.ts'
 import type { SliceRun } from './slice-run.ts'
 import type { SlicedBodyOptions } from './sliced-body.ts'
 import type { Store } from './store.ts'
@@ -216,6 +217,13 @@ export class Cache {
     for (const fill of this.#fills.values()) {
       if (fill.url === key) this.#disown(fill)
     }
+  }
+
+  /** Takes out, or declares stale, what is selected; see {@link purge}. */
+  purge(selects: Selection, mode: PurgeMode): Promise<Purged> {
+    const { store, clock } = this.#options
+    const disown = (fill: Fill) => this.#disown(fill)
+    return purge(selects, mode, { store, fills: this.#fills.values(), disown, nowMs: clock.now() })
   }
 
   /** Ends every fill and run under way, and resolves when their connections are free. */

@@ -331,12 +331,20 @@ export class Fill {
   }
 
   #revalidate(received: Received): void {
-    const { stored, rules, askedWith } = this.#options
+    const { stored, rules, askedWith, isPersonal } = this.#options
     if (stored === undefined) throw new OriginError('broken', 'a 304 to a request without conditions')
-    const { response, isStorable } = revalidated(stored, received, (merged) => decide(merged, rules, askedWith))
-    // What may no longer be kept still answers those who wait for it now.
-    if (isStorable) this.#shelf.refresh(stored, response)
+    const { response, decision } = revalidated(stored, received, (merged) => decide(merged, rules, askedWith))
+    if (decision.kind === 'store') this.#shelf.refresh(stored, response)
     else this.#shelf.forget(response.status)
+    if (decision.kind === 'uncacheable' && isPersonal) {
+      // The bytes were everybody's; what the 304 says beside them is for the one who asked.
+      const { reason } = decision
+      this.#over({ kind: 'uncacheable', reason, length: undefined })
+      this.#waiters.takeOne(true)?.settle({ kind: 'notModified', response })
+      this.#waiters.settleAll({ kind: 'uncacheable', reason, response: undefined })
+      return
+    }
+    // What may no longer be kept still answers those who wait for it now.
     this.#over({ kind: 'notModified' })
     this.#waiters.settleAll({ kind: 'notModified', response })
   }

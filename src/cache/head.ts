@@ -38,8 +38,8 @@ export async function head(
   if (stored !== undefined && received.status === 200 && stored.response.status === 200) {
     if (!isSameRepresentation(stored.response, received)) store.delete(stored.key)
     else {
-      const { response, isStorable } = revalidated(stored.response, received, (it) => decide(it, rules, askedWith))
-      if (isStorable) store.replace(stored.key, stored.response, response)
+      const { response, decision } = revalidated(stored.response, received, (it) => decide(it, rules, askedWith))
+      if (decision.kind === 'store') store.replace(stored.key, stored.response, response)
       else store.delete(stored.key)
     }
   }

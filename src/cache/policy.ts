@@ -114,9 +114,8 @@ export function decide(received: Received, rules: CacheRules, { isAuthorized }: 
   }
   if (statedSeconds !== undefined) return { kind: 'store', freshness: statedFreshness(received, statedSeconds, rules) }
   const lifetimeMs = ttlMs ?? (isError ? negativeTtlMs : rules.defaultTtlMs)
-  return lifetimeMs === undefined
-    ? shared(status)
-    : { kind: 'store', freshness: freshnessFor(received, cacheControl, rules, responseTimeMs + lifetimeMs) }
+  if (lifetimeMs === undefined) return setsCookie ? { kind: 'uncacheable', reason: reasonOf(status) } : shared(status)
+  return { kind: 'store', freshness: freshnessFor(received, cacheControl, rules, responseTimeMs + lifetimeMs) }
 }
 
 /**

@@ -78,6 +78,11 @@ export class Store {
     return kept?.kind === 'slice' ? kept.body : undefined
   }
 
+  /** The keys of all answers and slices, as they are now. */
+  keys(): readonly CacheKey[] {
+    return [...this.#entries.keys()]
+  }
+
   has(key: CacheKey): boolean {
     return this.#entries.has(key)
   }

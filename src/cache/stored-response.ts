@@ -113,9 +113,10 @@ export function refreshStoredResponse(
   headers: Readonly<Record<string, string>>,
   responseTimeMs: number,
   freshness: Freshness,
-  setCookies: readonly string[] = setCookiesOf(stored),
+  newerCookies: readonly string[] = [],
 ): StoredResponse {
   const { status, contentType, body, variant } = stored
+  const setCookies = newerCookies.length > 0 ? newerCookies : setCookiesOf(stored)
   return makeStoredResponse({ status, headers, setCookies, contentType, body, variant, responseTimeMs, freshness })
 }
 
@@ -158,8 +159,8 @@ export function makeNegativeResponse(status: number, responseTimeMs: number, fre
 export function isUsable(stored: StoredResponse, nowMs: number, asked: RequestDirectives): boolean {
   const { noCache, maxAge, minFresh = 0, maxStale = 0 } = asked
   if (noCache || (maxAge !== undefined && currentAgeSeconds(stored, nowMs) > maxAge)) return false
-  const lateMs = stored.mustRevalidate ? 0 : maxStale * 1000
-  return nowMs < stored.staleAtMs - minFresh * 1000 + lateMs
+  const unusableAtMs = stored.staleAtMs + (stored.mustRevalidate ? 0 : maxStale * 1000)
+  return nowMs < unusableAtMs && nowMs <= unusableAtMs - minFresh * 1000
 }
 
 export function isFresh(stored: StoredResponse, nowMs: number): boolean {

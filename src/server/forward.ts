@@ -74,7 +74,10 @@ export async function forward(outgoing: Outgoing, asked: Asked, options: Forward
     const answer = isHead ? await cache.head(request) : await cache.forward(request)
     if (answer === undefined) sendError(outgoing, NOT_STORED)
     else if (signal.aborted) answer.response.body.discard()
-    else respond(repeatable(outgoing, asked, options), answer.response, answer.status, clock.now(), options)
+    else {
+      const answerable = { ...repeatable(outgoing, asked, options), origin: request.origin }
+      respond(answerable, answer.response, answer.status, clock.now(), options)
+    }
   })
 }
 

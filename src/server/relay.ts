@@ -83,6 +83,6 @@ function isSafe(method: string | undefined): boolean {
 
 /** An origin may refuse content whose length it is not told (RFC 9110 §15.5.12). */
 function announcedLength({ headers }: IncomingMessage): readonly string[] {
-  const length = headers['content-length']
-  return length === undefined ? [] : ['Content-Length', length]
+  const { 'content-length': length, 'transfer-encoding': coding } = headers
+  return length === undefined || coding !== undefined ? [] : ['Content-Length', length]
 }

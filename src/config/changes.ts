@@ -1,0 +1,45 @@
+/**
+ * Changes: what a new configuration has that a running program does not.
+ *
+ * Everything about routes, origins, access, certificates and what is logged takes effect at once. What stands for the
+ * life of the process (its addresses, its memory, the form of its log) is named, so that nobody waits for it in vain.
+ */
+import { isDeepStrictEqual } from 'node:util'
+import type { Config, ListenConfig, OriginConfig } from './schema.ts'
+
+/** Paths in the file whose change takes effect with the next start only; empty where everything does now. */
+export function restartNeededFor(running: Config, next: Config): readonly string[] {
+  const paths: string[] = []
+  const compare = (path: string, a: unknown, b: unknown) => {
+    if (!isDeepStrictEqual(a, b)) paths.push(path)
+  }
+  compare('listen', running.listen.map(fixedPart), next.listen.map(fixedPart))
+  compare('admin', running.admin, next.admin)
+  for (const key of keysOf(running.cache, next.cache)) compare(`cache.${key}`, running.cache[key], next.cache[key])
+  compare('log.format', running.log.format, next.log.format)
+  return paths
+}
+
+/** Whether both are the same origin with the same rules, so that one that is running can stay as it is. */
+export function isSameOrigin(a: OriginConfig, b: OriginConfig): boolean {
+  return isDeepStrictEqual(a, b)
+}
+
+/** Whether both hold the same objects: what is stored of the one answers for the other. */
+export function isSamePlace(a: OriginConfig, b: OriginConfig): boolean {
+  return isDeepStrictEqual(placeOf(a), placeOf(b))
+}
+
+function placeOf(config: OriginConfig) {
+  if (config.type === 'http') return [config.url]
+  return [config.endpoint, config.bucket, config.keyPrefix]
+}
+
+/** Certificates are read anew. */
+function fixedPart({ address, highWaterMark, tls }: ListenConfig) {
+  return [address, highWaterMark, tls !== undefined]
+}
+
+function keysOf<Section extends object>(a: Section, b: Section): readonly (keyof Section & string)[] {
+  return [...new Set([...Object.keys(a), ...Object.keys(b)])] as (keyof Section & string)[]
+}
