@@ -2,14 +2,9 @@
 
 import { type Fetched, get } from './client.ts'
 import { contentFor } from './content.ts'
-import { startPacedOrigin, startShield } from './processes.ts'
-
-export interface Row {
-  readonly what: string
-  readonly measured: string
-  readonly aim: string
-  readonly isMet: boolean
-}
+import type { Row } from './findings.ts'
+import { startPacedOrigin } from './processes.ts'
+import { startShield } from './shield-process.ts'
 
 const MB = 1_000_000
 

@@ -4,19 +4,15 @@
  * The same of the shield and of its peers; only the shield has aims to meet.
  */
 
-import type { Row } from './cases.ts'
 import { type Fetched, get, SlowReaders } from './client.ts'
 import { contentFor } from './content.ts'
-import { MEMORY_MEBIBYTES, type Peer } from './peers.ts'
-import {
-  cpuMicroseconds,
-  type PacedOrigin,
-  residentBytes,
-  type ServerProcess,
-  startPacedOrigin,
-  startShield,
-} from './processes.ts'
-import { median, SHIELD_RECORDING } from './side-by-side.ts'
+import type { Findings, Row } from './findings.ts'
+import type { Peer } from './peers.ts'
+import { cpuMicroseconds, residentBytes } from './proc.ts'
+import { type PacedOrigin, type ServerProcess, startPacedOrigin } from './processes.ts'
+import { type ShieldProcess, startWatchedShield } from './shield-process.ts'
+import { MEMORY, median, RECORDING, SHIELD } from './side-by-side.ts'
+import type { Watched } from './watched.ts'
 
 /** One server under one crowd. Times of the answers, in milliseconds. */
 export interface Crowd {
@@ -35,12 +31,7 @@ export interface Crowd {
   readonly residentBytes: number
 }
 
-export interface Crowded {
-  readonly crowds: readonly Crowd[]
-  readonly rows: readonly Row[]
-}
-
-type Start = (originPort: number) => Promise<ServerProcess>
+type Start = (originPort: number) => Promise<ServerProcess & Partial<ShieldProcess>>
 
 const MB = 1_000_000
 const HERD = 500
@@ -54,29 +45,32 @@ const ms = (value: number) => `${value.toFixed(0)} ms`
 const wholeOf = (answers: readonly Fetched[]) => answers.filter((it) => it.status === 200 && it.isWhole).length
 
 function lineUp(peers: readonly Peer[]): readonly { readonly name: string; readonly start: Start }[] {
-  const startRecording: Start = (originPort) =>
-    startShield(originPort, { memory: `${MEMORY_MEBIBYTES}MiB`, access: true, output: 'discarded' })
-  return [{ name: SHIELD_RECORDING, start: startRecording }, ...peers]
+  const startShield: Start = (originPort) => startWatchedShield(originPort, { memory: MEMORY, ...RECORDING })
+  return [{ name: SHIELD, start: startShield }, ...peers]
 }
 
 /** Everyone asks for the newest segment at the same moment, once a round; a segment of its own each time. */
-export async function herds(peers: readonly Peer[], rounds: number): Promise<Crowded> {
+export async function herds(peers: readonly Peer[], rounds: number): Promise<Findings> {
   const origin = await startPacedOrigin()
   const servers = await Promise.all(
     lineUp(peers).map(async ({ name, start }) => ({ name, process: await start(origin.port), seen: [] as Crowd[] })),
   )
   // Connections and code are warm, the segments are not.
-  for (const { process } of servers) await get(process.port, pathOf(9, 1000, 0, 0), contentFor(9, 1000))
+  for (const { process } of servers) {
+    await get(process.port, pathOf(9, 1000, 0, 0), contentFor(9, 1000))
+    await process.watched?.()
+  }
   for (let round = 0; round < rounds; round += 1) {
     for (const { name, process, seen } of round % 2 === 0 ? servers : servers.toReversed()) {
       seen.push(await herdOn(name, process, origin, 100 + round))
     }
   }
+  const watched = await servers[0]?.process.watched?.()
   for (const { process } of servers) await process.close()
   await origin.close()
   const crowds = servers.map(({ seen }) => middleOf(seen))
   const [shield] = crowds
-  return { crowds, rows: shield === undefined ? [] : herdRows(shield) }
+  return { crowds, rows: shield === undefined ? [] : [...herdRows(shield), ...loopRows(watched)] }
 }
 
 async function herdOn(name: string, server: ServerProcess, origin: PacedOrigin, seed: number): Promise<Crowd> {
@@ -120,21 +114,36 @@ function herdRows(shield: Crowd): Row[] {
   ]
 }
 
+/** How late the shield's event loop came round while others looked on, between the rounds too. */
+function loopRows(watched: Watched | undefined): Row[] {
+  if (watched === undefined) return []
+  const { loopP99Ms, loopMaxMs } = watched
+  return [
+    {
+      what: "… the event loop's delay, p99 and most",
+      measured: `${loopP99Ms.toFixed(1)} ms, ${loopMaxMs.toFixed(1)} ms`,
+      aim: 'p99 < 20 ms',
+      isMet: loopP99Ms < 20,
+    },
+  ]
+}
+
 /** A thousand viewers on bad links hold their answers for ten seconds, and nothing else. */
-export async function slowReaders(peers: readonly Peer[]): Promise<Crowded> {
-  const seen: Crowded[] = []
+export async function slowReaders(peers: readonly Peer[]): Promise<Findings> {
+  const seen: Findings[] = []
   for (const { name, start } of lineUp(peers)) seen.push(await slowReadersOf(name, start))
   return {
-    crowds: seen.flatMap(({ crowds }) => crowds),
+    crowds: seen.flatMap(({ crowds = [] }) => crowds),
     rows: seen[0]?.rows ?? [],
   }
 }
 
-async function slowReadersOf(name: string, start: Start): Promise<Crowded> {
+async function slowReadersOf(name: string, start: Start): Promise<Findings> {
   const [readers, segments] = [1000, 200]
   const origin = await startPacedOrigin()
   const server = await start(origin.port)
   const contents = Array.from({ length: segments }, (_, seed) => contentFor(seed, MB))
+  await server.watched?.()
   const cpuBefore = cpuMicroseconds(server.pid)
   const slow = new SlowReaders(100_000)
   const slowAnswers = Promise.all(
@@ -151,6 +160,7 @@ async function slowReadersOf(name: string, start: Start): Promise<Crowded> {
   const resident = residentBytes(server.pid)
   const answers = await slowAnswers
   const cpu = cpuMicroseconds(server.pid) - cpuBefore
+  const watched = await server.watched?.()
   slow.close()
   await server.close()
   await origin.close()
@@ -176,6 +186,7 @@ async function slowReadersOf(name: string, start: Start): Promise<Crowded> {
       aim: 'all',
       isMet: othersWhole === others.length,
     },
+    ...loopRows(watched),
   ]
   return { crowds: [crowd], rows }
 }

@@ -4,10 +4,11 @@ import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { Agent, get as httpGet } from 'node:http'
 import { setTimeout as pause } from 'node:timers/promises'
-import type { Row } from './cases.ts'
+import type { Row } from './findings.ts'
 import { lazyBytes } from './lazy-content.ts'
 import type { LazyOriginCounts } from './lazy-origin.ts'
-import { residentBytes, startShield } from './processes.ts'
+import { residentBytes } from './proc.ts'
+import { startShield } from './shield-process.ts'
 
 const MB = 1_000_000
 const MIB = 1024 * 1024

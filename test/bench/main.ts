@@ -6,14 +6,16 @@
  */
 
 import { writeFileSync } from 'node:fs'
+import { loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
-import { chooseNames, type Findings, hindrance, makeParts } from './parts.ts'
+import { type Findings, together } from './findings.ts'
+import { loadTool } from './load.ts'
+import { chooseNames, makeParts, type Part } from './parts.ts'
 import { findPeers } from './peers.ts'
+import { tell } from './progress.ts'
 import { machine, markdown, type Report, versions } from './report.ts'
 
 const print = (text: string) => process.stdout.write(`${text}\n`)
-/** Where the benchmark is, for whoever waits; not part of the report. */
-const tell = (text: string) => process.stderr.write(`${text}\n`)
 
 const { values } = parseArgs({
   options: {
@@ -39,33 +41,42 @@ if (chosen === undefined || pace.rounds === 0 || pace.seconds === 0) {
   const report = await runParts(chosen)
   print(markdown(report))
   if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(report, null, 2)}\n`)
-  process.exitCode = report.rows.every(({ isMet }) => isMet) ? 0 : 1
+  process.exitCode = report.failures.length === 0 && report.rows.every(({ isMet }) => isMet) ? 0 : 1
 }
 
 async function runParts(wanted: ReadonlySet<string>): Promise<Report> {
   const findings: Findings[] = []
   const leftOut = missing.map((name) => `the comparison with ${name} (not installed)`)
+  const [loadBefore, startedMs] = [loadavg()[0] ?? 0, performance.now()]
   for (const part of parts) {
     const names = part.names.filter((name) => wanted.has(name))
     if (names.length === 0) continue
-    const reason = hindrance(part)
+    const reason = part.hindrance?.()
     if (reason !== undefined) {
       leftOut.push(`${names.join(', ')} (${reason})`)
       continue
     }
     tell(`${names.join(', ')} …`)
-    findings.push(await part.run(names))
+    findings.push(await runPart(part, names))
   }
-  if (values.only === undefined) leftOut.push('TLS (the shield has none yet)')
   return {
     date: new Date().toISOString(),
-    machine: machine(),
+    machine: machine(loadBefore),
     versions: versions(peers),
-    pace,
-    measurements: findings.flatMap(({ measurements = [] }) => measurements),
-    crowds: findings.flatMap(({ crowds = [] }) => crowds),
-    rows: findings.flatMap(({ rows = [] }) => rows),
+    pace: { ...pace, load: loadTool(), totalSeconds: (performance.now() - startedMs) / 1000 },
+    ...together(findings),
     leftOut,
+  }
+}
+
+/** A part that breaks down costs the others nothing. */
+async function runPart(part: Part, names: readonly string[]): Promise<Findings> {
+  try {
+    return await part.run(names)
+  } catch (error) {
+    return {
+      failures: [`${names.join(', ')}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`],
+    }
   }
 }
 

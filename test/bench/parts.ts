@@ -1,7 +1,9 @@
 /** The parts of the benchmark by name, so that each can be run by itself. */
 
-import { concurrentMisses, type Row } from './cases.ts'
-import { type Crowd, herds, slowReaders } from './crowds.ts'
+import { findProgram } from '../support/programs.ts'
+import { concurrentMisses } from './cases.ts'
+import { herds, slowReaders } from './crowds.ts'
+import type { Findings, Row } from './findings.ts'
 import {
   largerThanMemory,
   manyPlacesOfOneSegment,
@@ -9,22 +11,16 @@ import {
   seekInColdFile,
   severalLargerThanMemory,
 } from './large-cases.ts'
-import { hasWrk } from './load.ts'
 import { limitedOrigin, unreliableOrigin } from './origin-cases.ts'
 import type { Peer } from './peers.ts'
-import { hits, type Measurement, misses, type Pace } from './side-by-side.ts'
-import { HIT_WORKS, MISS_WORK } from './works.ts'
-
-export interface Findings {
-  readonly measurements?: readonly Measurement[]
-  readonly crowds?: readonly Crowd[]
-  readonly rows?: readonly Row[]
-}
+import { hits, misses, type Pace } from './side-by-side.ts'
+import { tlsHindrance, tlsHits } from './tls.ts'
+import { HIT_WORKS, MISS_WORK, TLS_WORKS } from './works.ts'
 
 export interface Part {
   readonly names: readonly string[]
-  /** Where it is missing the part is left out. */
-  readonly needs?: 'wrk'
+  /** Why it cannot run here; undefined where it can. */
+  readonly hindrance?: () => string | undefined
   /** @param names those of the part's that were chosen */
   run(names: readonly string[]): Promise<Findings>
 }
@@ -38,7 +34,6 @@ export function makeParts(peers: readonly Peer[], pace: Pace): readonly Part[] {
   return [
     {
       names: HIT_WORKS.map(({ name }) => name),
-      needs: 'wrk',
       run: (names) =>
         hits(
           HIT_WORKS.filter(({ name }) => names.includes(name)),
@@ -46,7 +41,16 @@ export function makeParts(peers: readonly Peer[], pace: Pace): readonly Part[] {
           pace,
         ),
     },
-    { names: [MISS_WORK.name], needs: 'wrk', run: () => misses(peers, pace) },
+    { names: [MISS_WORK.name], run: () => misses(peers, pace) },
+    {
+      names: TLS_WORKS.map(({ name }) => name),
+      hindrance: () => (findProgram('openssl') === undefined ? 'openssl is not installed' : tlsHindrance()),
+      run: (names) =>
+        tlsHits(
+          TLS_WORKS.filter(({ name }) => names.includes(name)),
+          pace,
+        ),
+    },
     { names: ['herds'], run: () => herds(peers, pace.rounds) },
     { names: ['slow-readers'], run: () => slowReaders(peers) },
     byAims('origins/188-misses', concurrentMisses),
@@ -75,9 +79,4 @@ export function chooseNames(parts: readonly Part[], wanted: readonly string[] | 
     for (const name of meant) chosen.add(name)
   }
   return chosen
-}
-
-/** Why a part cannot run on this machine; undefined where it can. */
-export function hindrance({ needs }: Part): string | undefined {
-  return needs === 'wrk' && !hasWrk() ? 'wrk is not installed; Debian: apt-get install wrk' : undefined
 }

@@ -7,13 +7,11 @@
  */
 
 import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { findProgram } from '../support/programs.ts'
 import { freePort, isListening } from './ports.ts'
-import type { ServerProcess } from './processes.ts'
+import { endProcess, endWithUs, makeFolder, removeFolder, type ServerProcess } from './processes.ts'
 import { prepareTrafficServer } from './traffic-server.ts'
 
 export interface Peer {
@@ -110,10 +108,11 @@ export async function startPeer(
   name: string,
   prepare: (folder: string, port: number) => string[],
 ): Promise<ServerProcess> {
-  const folder = mkdtempSync(join(tmpdir(), `segment-shield-bench-${name}-`))
+  const folder = makeFolder(name)
   const port = await freePort()
   const [program = name, ...args] = prepare(folder, port)
   const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+  endWithUs(child)
   let printed = ''
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     printed += text
@@ -129,10 +128,8 @@ export async function startPeer(
     pid: child.pid ?? 0,
     output: () => printed,
     close: async () => {
-      const exited = once(child, 'exit')
-      child.kill('SIGTERM')
-      await exited
-      rmSync(folder, { recursive: true, force: true })
+      await endProcess(child)
+      removeFolder(folder)
     },
   }
 }

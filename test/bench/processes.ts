@@ -1,20 +1,32 @@
-/** The processes a benchmark measures: started, asked, their CPU read, and ended by the one who started them. */
+/**
+ * The processes a benchmark is made of: started, asked, and ended by the one who started them.
+ *
+ * However the benchmark ends, none of them and none of their folders is left.
+ */
 
-import { type ChildProcess, fork, spawn } from 'node:child_process'
+import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Certificate } from './certificate.ts'
 import type { OriginCounts } from './paced-origin.ts'
-import { freePort, isListening } from './ports.ts'
 import type { RefusalCounts, Refusals } from './refusing-origin.ts'
 
 export interface ServerProcess {
   readonly port: number
   readonly pid: number
+  /** Absent: it speaks HTTP/1.1 without TLS. */
+  readonly secure?: Secure
   /** What it has printed so far. */
   output(): string
   close(): Promise<void>
+}
+
+export interface Secure {
+  readonly protocol: 'http/1.1' | 'h2'
+  /** What clients have to trust, PEM. */
+  readonly certFile: string
 }
 
 export interface PacedOrigin extends ServerProcess {
@@ -50,8 +62,15 @@ export type BareAnswer =
   | { readonly status: 206; readonly length: number; readonly start: number; readonly end: number }
   | { readonly status: 304 }
 
-export async function startBareServer(answer: BareAnswer): Promise<ServerProcess> {
-  return forked(fork(new URL('./bare-server.ts', import.meta.url), [JSON.stringify(answer)]))
+/** What the floor is started with, as JSON. */
+export interface BareOptions {
+  readonly answer: BareAnswer
+  readonly tls?: Certificate & Pick<Secure, 'protocol'>
+}
+
+export async function startBareServer(options: BareOptions): Promise<ServerProcess> {
+  const server = await forked(fork(new URL('./bare-server.ts', import.meta.url), [JSON.stringify(options)]))
+  return { ...server, ...(options.tls && { secure: options.tls }) }
 }
 
 /** The AWS SDK's client and a pipe: what stands in front of a bucket where nothing does. */
@@ -59,109 +78,49 @@ export async function startSdkPipe(originPort: number): Promise<ServerProcess> {
   return forked(fork(new URL('./sdk-pipe.ts', import.meta.url), [String(originPort)]))
 }
 
-export interface ShieldOptions {
-  readonly memory: string
-  /** One access record a request. */
-  readonly access: boolean
-  /** `discarded` goes to /dev/null, as a process of this kind is measured. @default 'kept' */
-  readonly output?: 'kept' | 'discarded'
-  /** Of the origin beside those that say where it is, as in the configuration file. */
-  readonly origin?: Readonly<Record<string, unknown>>
-  /** Of Node. */
-  readonly nodeArguments?: readonly string[]
-}
-
-/** The shield as an operator starts it: the program, and a file. */
-export async function startShield(originPort: number, options: ShieldOptions): Promise<ServerProcess> {
-  const { output = 'kept', nodeArguments = [] } = options
-  const folder = mkdtempSync(join(tmpdir(), 'segment-shield-bench-'))
-  const file = join(folder, 'bench.yaml')
-  const port = output === 'kept' ? 0 : await freePort()
-  writeFileSync(file, JSON.stringify(configOf(port, originPort, options)))
-  const child = spawn(process.execPath, [...nodeArguments, 'src/cli.ts', 'serve', file], {
-    stdio: ['ignore', output === 'kept' ? 'pipe' : 'ignore', 'pipe'],
-  })
-  let printed = ''
-  const listening = Promise.withResolvers<number>()
-  const onText = (text: string) => {
-    if (printed.length < 1_000_000) printed += text
-    const found = /"port":(\d+)/.exec(printed)?.[1]
-    if (found !== undefined) listening.resolve(Number(found))
-  }
-  child.stdout?.setEncoding('utf8').on('data', onText)
-  child.stderr?.setEncoding('utf8').on('data', onText)
-  child.once('exit', () => listening.reject(new Error(`the shield ended:\n${printed}`)))
-  while (port !== 0 && child.exitCode === null && !(await isListening(port)));
-  if (port !== 0 && child.exitCode === null) listening.resolve(port)
-  return {
-    port: await listening.promise,
-    pid: child.pid ?? 0,
-    output: () => printed,
-    close: async () => {
-      await endProcess(child)
-      rmSync(folder, { recursive: true })
-    },
-  }
-}
-
-function configOf(port: number, originPort: number, { memory, access, origin }: ShieldOptions) {
-  return {
-    listen: [{ address: `127.0.0.1:${port}` }],
-    cache: { memory },
-    log: { level: 'info', access, format: 'json' },
-    origins: {
-      bench: {
-        type: 's3',
-        endpoint: `http://127.0.0.1:${originPort}`,
-        region: 'us-east-1',
-        bucket: 'bench',
-        forcePathStyle: true,
-        credentials: { accessKeyId: 'bench', secretAccessKey: 'bench-secret' },
-        ...origin,
-      },
-    },
-    routes: [{ match: '/**', origin: 'bench' }],
-  }
-}
-
+/** A child of ours that says on which port it listens, and ends with us by itself. */
 async function forked(child: ChildProcess): Promise<ServerProcess> {
   const [{ port }] = (await once(child, 'message')) as [{ port: number }]
   return { port, pid: child.pid ?? 0, output: () => '', close: () => endProcess(child) }
 }
 
-async function endProcess(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null) return
+export async function endProcess(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
   const exited = once(child, 'exit')
   child.kill('SIGTERM')
   await exited
 }
 
-/**
- * CPU time that a process, its children and those of them that have ended have used, user and system, in microseconds
- * (proc(5): clock ticks of 10 ms).
- */
-export function cpuMicroseconds(pid: number): number {
-  return sumOver(pid, (each) => {
-    const fields = readFileSync(`/proc/${each}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? []
-    return fields.slice(11, 15).reduce((total, ticks) => total + Number(ticks) * 10_000, 0)
+/** A program that does not know of us: it is told to end when we end. */
+export function endWithUs(child: ChildProcess): void {
+  watchOurEnd()
+  programs.add(child)
+  child.once('exit', () => programs.delete(child))
+}
+
+/** A new folder, gone when the benchmark is, where it has not been removed before. */
+export function makeFolder(name: string): string {
+  watchOurEnd()
+  const folder = mkdtempSync(join(tmpdir(), `segment-shield-bench-${name}-`))
+  folders.add(folder)
+  return folder
+}
+
+export function removeFolder(folder: string): void {
+  rmSync(folder, { recursive: true, force: true })
+  folders.delete(folder)
+}
+
+const programs = new Set<ChildProcess>()
+const folders = new Set<string>()
+let isWatched = false
+
+function watchOurEnd(): void {
+  if (isWatched) return
+  isWatched = true
+  process.once('exit', () => {
+    for (const child of programs) child.kill('SIGTERM')
+    for (const folder of folders) rmSync(folder, { recursive: true, force: true })
   })
-}
-
-/** Resident memory of a process and its children in bytes; what they share is counted for each. */
-export function residentBytes(pid: number): number {
-  return sumOver(pid, (each) => {
-    const kilobytes = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${each}/status`, 'utf8'))?.[1] ?? '0'
-    return Number(kilobytes) * 1024
-  })
-}
-
-function sumOver(pid: number, measure: (pid: number) => number): number {
-  return childrenOf(pid).reduce((total, child) => total + sumOver(child, measure), measure(pid))
-}
-
-/** Of any of its threads. */
-function childrenOf(pid: number): number[] {
-  const threads = readdirSync(`/proc/${pid}/task`)
-  const lists = threads.map((thread) => readFileSync(`/proc/${pid}/task/${thread}/children`, 'utf8'))
-  return lists.flatMap((list) => list.split(' ').filter(Boolean).map(Number))
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
 }

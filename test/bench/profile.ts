@@ -10,9 +10,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { type CpuProfile, selfTimes } from './cpu-profile.ts'
-import { hasWrk, type LoadTarget, putLoad } from './load.ts'
+import { type LoadTarget, putLoad } from './load.ts'
 import { MEMORY_MEBIBYTES } from './peers.ts'
-import { startPacedOrigin, startShield } from './processes.ts'
+import { type ServerProcess, startPacedOrigin } from './processes.ts'
+import { startShield } from './shield-process.ts'
 import { checkAnswer, fetchWhole, HIT_WORKS, MISS_LENGTH, MISS_WORK, objectPath } from './works.ts'
 
 const FUNCTIONS_SHOWN = 30
@@ -31,10 +32,7 @@ const { values } = parseArgs({
 })
 const seconds = Number(values.seconds)
 
-if (!hasWrk()) {
-  print('no profile without load: wrk is not installed; Debian: apt-get install wrk')
-  process.exitCode = 1
-} else if (!NAMES.includes(values.work) || !Number.isInteger(seconds) || seconds < 1) {
+if (!NAMES.includes(values.work) || !Number.isInteger(seconds) || seconds < 1) {
   print(`expected --seconds from 1, and --work with one of: ${NAMES.join(', ')}`)
   process.exitCode = 2
 } else {
@@ -50,7 +48,7 @@ async function profile(work: string, file: string): Promise<void> {
     output: 'discarded',
     nodeArguments: ['--cpu-prof', '--cpu-prof-interval=200', `--cpu-prof-dir=${folder}`],
   })
-  const target = await targetOf(work, shield.port)
+  const target = await targetOf(work, shield)
   await putLoad(shield, target(), 2)
   const from = monotonicMicroseconds()
   const { requestsPerSecond, cpuMicrosecondsPerRequest } = await putLoad(shield, target(), seconds)
@@ -78,11 +76,11 @@ async function profile(work: string, file: string): Promise<void> {
   print(`\n${file}\nFlame graph: Chromium, DevTools (F12), Performance, "Load profile…"; or drop it into VS Code.`)
 }
 
-async function targetOf(work: string, port: number): Promise<() => LoadTarget> {
+async function targetOf(work: string, shield: ServerProcess): Promise<() => LoadTarget> {
   const hit = HIT_WORKS.find(({ name }) => name === work)
   if (hit !== undefined) {
-    await fetchWhole(port, objectPath(1, hit.length))
-    await checkAnswer(port, hit)
+    await fetchWhole(shield, objectPath(1, hit.length))
+    await checkAnswer(shield, hit)
     return () => hit.target
   }
   let firstSeed = 0

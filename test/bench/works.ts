@@ -1,9 +1,11 @@
 /** What is asked for while the CPU is counted, which answer is the right one, and what it may cost beside others. */
 
-import { get as httpGet } from 'node:http'
+import { readFileSync } from 'node:fs'
+import { get as httpGet, type IncomingMessage } from 'node:http'
+import { get as httpsGet } from 'node:https'
 import { contentFor } from './content.ts'
 import type { LoadTarget } from './load.ts'
-import type { BareAnswer } from './processes.ts'
+import type { BareAnswer, Secure, ServerProcess } from './processes.ts'
 
 const MB = 1_000_000
 
@@ -24,7 +26,7 @@ export interface HitWork extends Work {
   readonly length: number
 }
 
-/** For CPU per request, of the shield with access records. */
+/** For CPU per request, of the shield with access records and metrics. */
 export interface Aim {
   /** At most this many times the floor's. */
   readonly ofFloor?: number
@@ -85,6 +87,29 @@ export const HIT_WORKS: readonly HitWork[] = [
   },
 ]
 
+export interface TlsWork extends HitWork {
+  readonly protocol: Secure['protocol']
+}
+
+export const TLS_WORKS: readonly TlsWork[] = [
+  {
+    ...whole(2 * MB),
+    name: 'tls/http1',
+    title: 'HTTPS hit, 2 MB, HTTP/1.1',
+    protocol: 'http/1.1',
+    warmUpSeconds: 1,
+    aim: { ofFloor: 1.15 },
+  },
+  {
+    ...whole(2 * MB),
+    name: 'tls/h2',
+    title: 'HTTPS hit, 2 MB, HTTP/2',
+    protocol: 'h2',
+    warmUpSeconds: 1,
+    aim: { ofFloor: 1.15 },
+  },
+]
+
 export const MISS_LENGTH = 200_000
 
 export const MISS_WORK: Work = { name: 'misses', title: 'miss, 200 kB', warmUpSeconds: 4, aim: { ofFloor: 0.84 } }
@@ -93,26 +118,26 @@ function whole(length: number): Pick<HitWork, 'target' | 'length' | 'answer'> {
   return { target: { kind: 'same', path: objectPath(1, length) }, length, answer: { status: 200, length } }
 }
 
-/** Asks for the whole object and then as the work does, and compares every byte. @throws Error saying what was wrong */
-export async function checkAnswer(port: number, { target, answer, length }: HitWork): Promise<void> {
-  const content = contentFor(1, length)
-  const expected = expectedBody(answer, content)
+/** Asks as the work does, twice, and compares every byte. @throws Error saying what was wrong */
+export async function checkAnswer(server: ServerProcess, { target, answer, length }: HitWork): Promise<void> {
+  const expected = expectedBody(answer, contentFor(1, length))
   for (let times = 0; times < 2; times += 1) {
-    const { status, body } = await fetchWhole(port, target.path, target.fields)
+    const { status, body } = await fetchWhole(server, target.path, target.fields)
     if (status !== answer.status || !body.equals(expected)) {
-      throw new Error(`port ${port} answered ${target.path} with ${status} and ${body.length} bytes`)
+      throw new Error(`${target.path} was answered with ${status} and ${body.length} bytes`)
     }
   }
 }
 
 /** So that it is in the memory of whoever keeps things. */
 export async function fetchWhole(
-  port: number,
+  { port, secure }: Pick<ServerProcess, 'port' | 'secure'>,
   path: string,
   headers: Readonly<Record<string, string>> = {},
 ): Promise<{ readonly status: number | undefined; readonly body: Buffer }> {
   const { promise, resolve, reject } = Promise.withResolvers<{ status: number | undefined; body: Buffer }>()
-  httpGet({ port, host: '127.0.0.1', path, headers, agent: false }, async (response) => {
+  const options = { port, host: '127.0.0.1', path, headers, agent: false } as const
+  const onResponse = async (response: IncomingMessage) => {
     try {
       const chunks: Buffer[] = []
       for await (const chunk of response as AsyncIterable<Buffer>) chunks.push(chunk)
@@ -120,7 +145,12 @@ export async function fetchWhole(
     } catch (error) {
       reject(error)
     }
-  }).on('error', reject)
+  }
+  const request =
+    secure === undefined
+      ? httpGet(options, onResponse)
+      : httpsGet({ ...options, ca: readFileSync(secure.certFile) }, onResponse)
+  request.on('error', reject)
   return promise
 }
 
