@@ -1,46 +1,30 @@
-/** What a `.cpuprofile` says: time by function. The format is the one of Chromium's DevTools (Profiler.Profile). */
+/** A `.cpuprofile`, in the format of Chromium's DevTools (Profiler.Profile), and what of it is looked at. */
 
 export interface CpuProfile {
-  readonly nodes: readonly {
-    readonly id: number
-    readonly callFrame: { readonly functionName: string; readonly url: string; readonly lineNumber: number }
-  }[]
+  /** What the samples point to. */
+  readonly nodes: readonly unknown[]
   /** Microseconds of the machine's monotonic clock. */
   readonly startTime: number
+  readonly endTime: number
   /** Ids of the nodes that were running, one a sample. */
   readonly samples: readonly number[]
-  /** Microseconds between a sample and the one before it. */
+  /** Microseconds between a sample and the one before it, or the start. */
   readonly timeDeltas: readonly number[]
 }
 
-export interface SelfTime {
-  /** With file and line where it has them. */
-  readonly name: string
-  readonly microseconds: number
-}
-
-/** Time spent in each function itself, most first, between two instants of the monotonic clock, in microseconds. */
-export function selfTimes(profile: CpuProfile, from: number, to: number): readonly SelfTime[] {
-  const names = new Map(profile.nodes.map(({ id, callFrame }) => [id, nameOf(callFrame)]))
-  const byName = new Map<string, number>()
+/** The same without what was sampled before or after two instants of that clock: the program's start, and its end. */
+export function between(profile: CpuProfile, from: number, to: number): CpuProfile {
   let at = profile.startTime
-  for (const [index, id] of profile.samples.entries()) {
-    const delta = profile.timeDeltas[index] ?? 0
+  const times = profile.timeDeltas.map((delta) => {
     at += delta
-    // The profiler's clock may step back by a little.
-    if (at < from || at > to || delta < 0) continue
-    const name = names.get(id) ?? 'unknown'
-    byName.set(name, (byName.get(name) ?? 0) + delta)
+    return at
+  })
+  const chosen = times.flatMap((time, index) => (time >= from && time <= to ? [index] : []))
+  return {
+    nodes: profile.nodes,
+    startTime: from,
+    endTime: to,
+    samples: chosen.map((index) => profile.samples[index] ?? 0),
+    timeDeltas: chosen.map((index, place) => (times[index] ?? from) - (times[chosen[place - 1] ?? -1] ?? from)),
   }
-  const all = [...byName].map(([name, microseconds]) => ({ name, microseconds }))
-  return all.toSorted((a, b) => b.microseconds - a.microseconds)
-}
-
-type CallFrame = CpuProfile['nodes'][number]['callFrame']
-
-function nameOf({ functionName, url, lineNumber }: CallFrame): string {
-  const name = functionName === '' ? '(anonymous)' : functionName
-  if (url === '') return name
-  const file = url.replace(/^.*\/node_modules\//, '').replace(/^.*\/src\//, 'src/')
-  return `${name} ${file}:${lineNumber + 1}`
 }

@@ -1,22 +1,24 @@
 /**
- * `npm run profile`: where the shield's time goes under one kind of load. Writes a `.cpuprofile` for a flame graph, and
- * prints the functions that took most time themselves, start and end of the program left out.
+ * `npm run profile`: where the shield's time goes under one kind of load. Writes a `.cpuprofile` of the load alone, for
+ * flame graphs (`npx speedscope FILE`, or Chromium's DevTools), and prints a page of what it says: the heaviest stacks,
+ * functions and lines.
  *
  *     npm run profile -- --work hits/304 --seconds 5 --out /tmp/304.cpuprofile
  */
 
-import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { type CpuProfile, selfTimes } from './cpu-profile.ts'
+import { between, type CpuProfile } from './cpu-profile.ts'
 import { type LoadTarget, putLoad } from './load.ts'
 import { MEMORY_MEBIBYTES } from './peers.ts'
-import { type ServerProcess, startPacedOrigin } from './processes.ts'
+import { makeFolder, type ServerProcess, startPacedOrigin } from './processes.ts'
 import { startShield } from './shield-process.ts'
 import { checkAnswer, fetchWhole, HIT_WORKS, MISS_LENGTH, MISS_WORK, objectPath } from './works.ts'
 
-const FUNCTIONS_SHOWN = 30
+const FUNCTIONS_SHOWN = '30'
 const NAMES = [...HIT_WORKS, MISS_WORK].map(({ name }) => name)
 
 const print = (text: string) => process.stdout.write(`${text}\n`)
@@ -40,7 +42,7 @@ if (!NAMES.includes(values.work) || !Number.isInteger(seconds) || seconds < 1) {
 }
 
 async function profile(work: string, file: string): Promise<void> {
-  const folder = mkdtempSync(join(tmpdir(), 'segment-shield-profile-'))
+  const folder = makeFolder('profile')
   const origin = await startPacedOrigin()
   const shield = await startShield(origin.port, {
     memory: `${MEMORY_MEBIBYTES}MiB`,
@@ -58,22 +60,15 @@ async function profile(work: string, file: string): Promise<void> {
   await origin.close()
   const [written] = readdirSync(folder)
   if (written === undefined) throw new Error('no profile was written')
-  copyFileSync(join(folder, written), file)
-  rmSync(folder, { recursive: true })
+  const whole = JSON.parse(readFileSync(join(folder, written), 'utf8')) as CpuProfile
+  writeFileSync(file, JSON.stringify(between(whole, from, to)))
 
   const requests = requestsPerSecond * seconds
   print(
     `${work}: ${requests.toFixed(0)} requests, ${cpuMicrosecondsPerRequest.toFixed(1)} µs of CPU each while profiled`,
   )
-  print('\n| µs per request | share | function |\n|---|---|---|')
-  const times = selfTimes(JSON.parse(readFileSync(file, 'utf8')) as CpuProfile, from, to)
-  const busy = times.filter(({ name }) => name !== '(idle)')
-  const total = busy.reduce((sum, { microseconds }) => sum + microseconds, 0)
-  for (const { name, microseconds } of busy.slice(0, FUNCTIONS_SHOWN)) {
-    const share = `${((microseconds / total) * 100).toFixed(1)} %`
-    print(`| ${(microseconds / requests).toFixed(2)} | ${share} | ${name} |`)
-  }
-  print(`\n${file}\nFlame graph: Chromium, DevTools (F12), Performance, "Load profile…"; or drop it into VS Code.`)
+  spawnSync('flamebearer', [file, '--top', FUNCTIONS_SHOWN], { stdio: 'inherit' })
+  print(`\nFlame graph: npx speedscope ${file}`)
 }
 
 async function targetOf(work: string, shield: ServerProcess): Promise<() => LoadTarget> {
