@@ -87,7 +87,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   const isTrusted = compileTrust(config.trustedProxies)
   const routes = config.routes.map((route): AnyRoute => {
     if (route.passthrough === undefined)
-      return makeRoute(route, typeOf(route, config), originOf(route, origins, clock, log))
+      return makeRoute(route, typeOf(route, config), originOf(route, origins, clock, log), isTrusted)
     return makePassthroughRoute(route, {
       clock,
       clientStallMs,

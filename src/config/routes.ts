@@ -9,9 +9,11 @@ import * as z from 'zod'
 import { isFieldValue, isHopByHop } from '../http/headers.ts'
 import { compilePattern } from '../http/pattern.ts'
 import { isToken } from '../http/syntax.ts'
+import { access } from './access.ts'
+import { cors } from './cors.ts'
 import { filledText, flag, oneOf, textThat, time } from './kinds.ts'
 import type { Kind, Reading } from './option.ts'
-import { EVEN_IF_WRONG, list, notSupportedYet, option, section, table } from './option.ts'
+import { EVEN_IF_WRONG, list, option, section, table } from './option.ts'
 import { readEndpoint } from './origins.ts'
 
 /** Fields that say what the bytes are or how they were come by: wrong ones would break ranges, revalidation or age. */
@@ -26,10 +28,12 @@ const OWN_FIELDS = [
   'last-modified',
 ]
 
+const CORS_FIELD = /^(?:access-control-.*|timing-allow-origin)$/i
+
 const NO_ORIGIN = 'expected the name of an origin'
 
 /** What a route that passes through may have beside `passthrough`; everything else is about objects and their copies. */
-const OF_ANY_ROUTE = new Set(['match', 'passthrough', 'responseHeaders'])
+const OF_ANY_ROUTE = new Set(['access', 'match', 'passthrough', 'responseHeaders', 'cors'])
 
 /** In the file's own notation, and as it is understood. */
 const NEGATIVE_TTL = { written: { 404: '1s', 403: '1s' } }
@@ -98,7 +102,7 @@ const query = section({
   .optional()
   .meta({
     description:
-      'Which query parameters make a difference. Default: none for an s3 origin, all for an http one. What is not part of the key does not reach the origin either.',
+      'Which query parameters make a difference. Default: none for an s3 origin, all for an http one. Of playlists of an http origin _HLS_msn, _HLS_part and _HLS_skip always are. What is not part of the key does not reach the origin either.',
   })
 
 const negativeTtl = table(
@@ -152,7 +156,7 @@ const route = section({
   ttl: option(time, 'Freshness, whatever the origin says. Default: what the origin says.').optional(),
   defaultTtl: option(
     time,
-    'Freshness where the origin says nothing. Default: by media type: playlists 2s, segments 14d, everything else 60s.',
+    'Freshness where the origin says nothing. Default: by kind: live playlists half of their target duration or update period, finished ones 5m, multivariant ones 1m, others 2s; segments and films 14d, subtitles 1h, keys 5m, everything else 60s.',
   ).optional(),
   negativeTtl,
   query,
@@ -181,16 +185,14 @@ const route = section({
     flag,
     'false: an answer that sets cookies is not kept. HTTP origins only. Default: true, as the standard has it: an origin forbids it by private or no-store.',
   ).optional(),
-  cors: notSupportedYet(
-    section({
-      origins: z
-        .array(option(filledText, 'An origin such as https://example.com, or *.'))
-        .optional()
-        .meta({ description: 'Sites whose players may read the answers.' }),
-      maxAge: option(time, 'How long browsers may remember the permission.').optional(),
-    }).meta({ description: 'Which other sites may read the answers in browsers.' }),
-  ),
-  access: notSupportedYet(z.looseObject({}).meta({ description: 'Who may ask: signed URLs.' })),
+  compression: option(
+    flag,
+    'true: playlists, manifests, subtitles and JSON are kept in brotli and gzip too, for clients that take them. Segments, what an origin has encoded and what it forbids to change (no-transform) go out as they are. Default: true.',
+  )
+    .optional()
+    .meta({ default: true }),
+  cors,
+  access,
   passthrough: option(
     textThat((written) => readEndpoint(written, 'http://127.0.0.1:3000'), { examples: ['http://127.0.0.1:3000'] }),
     'In place of origin: address of a server, http or https, that gets the requests as they are, WebSockets included. Every method, nothing is cached; the path is sent as it was asked for, so the address has none.',
@@ -200,6 +202,12 @@ const route = section({
     if (failoverOnNotFound !== true || !Array.isArray(origin) || origin.length > 1) return
     const message = 'has no meaning with one origin'
     context.addIssue({ code: 'custom', path: ['failoverOnNotFound'], message })
+  }, EVEN_IF_WRONG)
+  .superRefine(({ cors, responseHeaders }, context) => {
+    if (cors === undefined || typeof responseHeaders !== 'object') return
+    for (const name of Object.keys(responseHeaders).filter((one) => CORS_FIELD.test(one))) {
+      context.addIssue({ code: 'custom', path: ['responseHeaders', name], message: 'is set by cors' })
+    }
   }, EVEN_IF_WRONG)
   .superRefine((written, context) => {
     if (!('passthrough' in written)) {
@@ -225,7 +233,13 @@ const route = section({
           staleWhileRevalidate: staleWhileRevalidate ?? 0,
           staleIfError: staleIfError ?? STALE_IF_ERROR_MS,
         }
-      : { match: rules.match, passthrough, responseHeaders: rules.responseHeaders }
+      : {
+          match: rules.match,
+          passthrough,
+          access: rules.access,
+          responseHeaders: rules.responseHeaders,
+          cors: rules.cors,
+        }
   })
   .meta({
     description: 'A path pattern with its origin and its rules, or with the server that its requests are passed on to.',

@@ -178,6 +178,9 @@ export type S3OriginConfig = Extract<OriginConfig, { readonly type: 's3' }>
 export type HttpOriginConfig = Extract<OriginConfig, { readonly type: 'http' }>
 export type PoolConfig = OriginConfig['pool']
 export type RouteConfig = Config['routes'][number]
+/** Whom a route answers. */
+export type AccessConfig = NonNullable<RouteConfig['access']>
+export type TokensConfig = NonNullable<AccessConfig['tokens']>
 /** A route whose objects are cached. */
 export type CachedRouteConfig = Exclude<RouteConfig, { readonly passthrough: string }>
 /** A route whose requests go to another server as they are. */

@@ -8,6 +8,9 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { ttlSeconds } from '../cache/stored-response.ts'
 import type { ClientError } from '../errors.ts'
 import { parseTarget } from '../http/target.ts'
+import { isPreflight } from '../media/cors.ts'
+import { admit } from './access/admit.ts'
+import { pathTokensOf } from './access/path-tokens.ts'
 import type { AccessLog } from './exchange.ts'
 import { beginExchange } from './exchange.ts'
 import { NO_PAIRS } from './fields.ts'
@@ -18,7 +21,7 @@ import { originFor, requestDirectives, selectingFields } from './forwarding.ts'
 import { framingFault } from './framing.ts'
 import { isPassthrough } from './passed-traffic.ts'
 import type { Outgoing } from './respond.ts'
-import { respond, sendAllowed, sendError } from './respond.ts'
+import { respond, sendError, sendNoContent } from './respond.ts'
 import { findRoute, requestedObject } from './router.ts'
 
 export interface HandlerOptions extends ForwardOptions {
@@ -34,6 +37,7 @@ const READ_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD'])
 
 export function createHandler(options: HandlerOptions): Handler {
   const { routes, cache, clock, accessLog, isTrusted } = options
+  const takePathToken = pathTokensOf(routes)
   const distrusted = new WeakSet<IncomingMessage['socket']>()
 
   return (req, res) => {
@@ -46,14 +50,19 @@ export function createHandler(options: HandlerOptions): Handler {
       distrusted.add(req.socket)
       return sendError(unrouted, fault, ['Connection', 'close'])
     }
-    const target = parseTarget(req.url ?? '')
-    if (target.kind === 'refused') return sendError(unrouted, target)
-    exchange.path = target.path
+    const sentTarget = takePathToken(parseTarget(req.url ?? ''))
+    if (sentTarget.kind === 'refused') return sendError(unrouted, sentTarget)
+    exchange.path = sentTarget.path
 
-    const route = findRoute(routes, target.path)
+    const route = findRoute(routes, sentTarget.path)
     if (route === undefined) return sendError(unrouted, NOT_FOUND)
     exchange.route = route.match
-    const outgoing: Outgoing = { req, res, exchange, routeHeaders: route.responseHeaders }
+    const routeHeaders = route.cors?.fieldsFor(req.headers.origin) ?? route.responseHeaders
+    const outgoing: Outgoing = { req, res, exchange, routeHeaders }
+    if (route.cors !== undefined && isPreflight(req.method, req.headers))
+      return sendNoContent(outgoing, route.cors.preflightFields)
+    const target = admit(outgoing, sentTarget, route.access)
+    if (target === undefined) return
     if (isPassthrough(route)) return route.passthrough.pass(outgoing)
     const { method = 'GET' } = req
     const methods = route.http?.methods ?? READ_METHODS
@@ -79,6 +88,6 @@ export function createHandler(options: HandlerOptions): Handler {
 
 function refuseMethod(outgoing: Outgoing, method: string, methods: ReadonlySet<string>): void {
   const allowed = [...new Set([...methods, 'OPTIONS'])].join(', ')
-  if (method === 'OPTIONS') sendAllowed(outgoing, allowed)
+  if (method === 'OPTIONS') sendNoContent(outgoing, ['Allow', allowed])
   else sendError(outgoing, { status: 405, text: 'Method not allowed' }, ['Allow', allowed])
 }

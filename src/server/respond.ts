@@ -18,6 +18,7 @@ import { formatCacheStatus } from '../http/cache-status.ts'
 import type { Origin } from '../origin/origin.ts'
 import type { Exchange } from './exchange.ts'
 import { composeFields, NO_PAIRS, selectStored } from './fields.ts'
+import { negotiate } from './negotiate.ts'
 import { CACHE_NAME } from './passed-fields.ts'
 import type { Part, Plan, PlanRequest } from './plan.ts'
 import { planAnswer } from './plan.ts'
@@ -45,12 +46,13 @@ export interface Outgoing {
 
 export function respond(
   outgoing: Outgoing,
-  response: StoredResponse,
+  stored: StoredResponse,
   cacheStatus: CacheStatus,
   nowMs: number,
   options: ResponderOptions,
 ): void {
   const { req, res, exchange, routeHeaders } = outgoing
+  const response = negotiate(req, stored)
   const age = String(currentAgeSeconds(response, nowMs))
   const { bytes } = response.body
   exchange.body?.release()
@@ -189,7 +191,7 @@ export function sendError(outgoing: Outgoing, error: ClientError, morePairs: rea
   res.writeHead(error.status, composeFields(error.status, NO_PAIRS, routeHeaders, ownPairs)).end(bytes)
 }
 
-/** The answer to OPTIONS. */
-export function sendAllowed({ res, routeHeaders }: Outgoing, methods: string): void {
-  res.writeHead(204, composeFields(204, NO_PAIRS, routeHeaders, ['Allow', methods])).end()
+/** The answer to OPTIONS: what may be asked, in fields. */
+export function sendNoContent({ res, routeHeaders }: Outgoing, ownPairs: readonly string[]): void {
+  res.writeHead(204, composeFields(204, NO_PAIRS, routeHeaders, ownPairs)).end()
 }

@@ -8,7 +8,10 @@ import type { CacheRules } from '../cache/policy.ts'
 import type { PathPattern } from '../http/pattern.ts'
 import type { RequestTarget } from '../http/target.ts'
 import { MAX_KEY_BYTES } from '../http/target.ts'
+import type { Cors } from '../media/cors.ts'
+import { withDirectives } from '../media/delivery-directives.ts'
 import type { Origin } from '../origin/origin.ts'
+import type { Access } from './access/access.ts'
 import type { Passthrough } from './passthrough.ts'
 
 export interface Route {
@@ -24,6 +27,10 @@ export interface Route {
   readonly queryInclude: readonly string[] | 'all'
   /** name, value, name, value …: set on every answer, in place of the origin's field of that name. */
   readonly responseHeaders: readonly string[]
+  /** Where other sites' players may read the answers. */
+  readonly cors?: Cors
+  /** Whom it answers; everybody where absent. */
+  readonly access?: Access
   /** Where its origin sees the clients' requests: an HTTP origin. */
   readonly http?: HttpRules
 }
@@ -35,7 +42,7 @@ export interface HttpRules {
 }
 
 /** A route whose requests go to one server as they are. */
-export interface PassthroughRoute extends Pick<Route, 'match' | 'pattern' | 'responseHeaders'> {
+export interface PassthroughRoute extends Pick<Route, 'match' | 'pattern' | 'responseHeaders' | 'cors' | 'access'> {
   readonly passthrough: Passthrough
 }
 
@@ -123,9 +130,9 @@ function withoutLastSlash(prefix: string): string {
 }
 
 /** With its question mark; as it was sent, where all of it counts. */
-function queryFor({ query, sentQuery }: Target, include: readonly string[] | 'all'): string {
+function queryFor({ path, query, sentQuery }: Target, include: readonly string[] | 'all'): string {
   if (include === 'all') return sentQuery
-  const selected = selectQuery(query, include)
+  const selected = selectQuery(query, withDirectives(include, path))
   return selected === '' ? '' : `?${selected}`
 }
 

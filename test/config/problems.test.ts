@@ -192,6 +192,7 @@ const WRONG: readonly (readonly [path: string, value: unknown, problem: string])
   ['routes[0].origin', ['spaces', 'spaces'], 'routes[0].origin: names an origin twice'],
   ['routes[0].origin', ['spaces', 'nyc3'], 'routes[0].origin: names "nyc3", which is no origin (spaces)'],
   ['routes[0].failoverOnNotFound', true, 'routes[0].failoverOnNotFound: has no meaning with one origin'],
+  ['routes[0].compression', 'gzip', 'routes[0].compression: expected true or false, got "gzip"'],
   ['routes[0].failoverOnNotFound', 'yes', 'routes[0].failoverOnNotFound: expected true or false, got "yes"'],
   ['routes[0].stripPrefix', 'media', 'routes[0].stripPrefix: expected a path that begins with "/", got "media"'],
   ['routes[0].ttl', '1 s', `routes[0].ttl: ${NO_TIME}, got "1 s"`],
@@ -260,8 +261,11 @@ const WRONG: readonly (readonly [path: string, value: unknown, problem: string])
     'honour',
     'routes[0].requestCacheControl: has no meaning with an s3 origin, which sees nothing of the request',
   ],
-  ['routes[0].cors', { origins: ['*'] }, 'routes[0].cors: not supported yet'],
-  ['routes[0].access', {}, 'routes[0].access: not supported yet'],
+  [
+    'routes[0].access',
+    {},
+    'routes[0].access: expected at least one of tokens, networks, referers and secretHeader, got an empty mapping',
+  ],
 ]
 
 test('the good configuration has no problems', () => {
