@@ -11,6 +11,7 @@ import {
   seekInColdFile,
   severalLargerThanMemory,
 } from './large-cases.ts'
+import { churn, idleConnections } from './memory-cases.ts'
 import { limitedOrigin, unreliableOrigin } from './origin-cases.ts'
 import type { Peer } from './peers.ts'
 import { hits, misses, type Pace } from './side-by-side.ts'
@@ -56,6 +57,8 @@ export function makeParts(peers: readonly Peer[], pace: Pace): readonly Part[] {
     byAims('origins/188-misses', concurrentMisses),
     byAims('origins/unreliable', unreliableOrigin),
     byAims('origins/limited', limitedOrigin),
+    byAims('memory', churn),
+    byAims('idle', idleConnections),
     byAims('large/resets', resetsHalfWay),
     byAims('large/seek', seekInColdFile),
     byAims('large/places', manyPlacesOfOneSegment),
