@@ -11,6 +11,7 @@ import type {
 } from './config/schema.ts'
 import type { Trust } from './http/forwarded.ts'
 import { compilePattern } from './http/pattern.ts'
+import { isCmcdField } from './media/cmcd.ts'
 import { isCompressible } from './media/compressible.ts'
 import { type Cors, compileCors } from './media/cors.ts'
 import { mediaLifetimeMs } from './media/lifetime.ts'
@@ -61,6 +62,7 @@ export function makeRoute(
     rulesFor,
     queryInclude: config.query?.include ?? (type === 'http' ? 'all' : []),
     responseHeaders,
+    tellsTiming: config.serverTiming ?? false,
     ...corsOf(config, responseHeaders, http?.methods ?? READ_METHODS),
     ...accessOf(config.access, { isTrusted, isSeenByOrigin: type === 'http' }),
     ...(http && { http }),
@@ -139,6 +141,6 @@ function corsOf(
 /** Which fields of its clients' requests an HTTP origin is not told. */
 function withheldFrom({ cors }: CachedRouteConfig): (lowerCaseName: string, method: string) => boolean {
   // An application may go by the site that asks before it changes something.
-  return (name, method) =>
-    cors !== undefined && READ_METHODS.has(method) && (name === 'origin' || name.startsWith('access-control-request-'))
+  const isOfCors = (name: string) => name === 'origin' || name.startsWith('access-control-request-')
+  return (name, method) => isCmcdField(name) || (cors !== undefined && READ_METHODS.has(method) && isOfCors(name))
 }

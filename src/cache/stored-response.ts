@@ -87,8 +87,11 @@ const SPELLING: ReadonlyMap<string, string> = new Map([
   ['vary', 'Vary'],
 ])
 
-export function makeStoredResponse(parts: ResponseParts): StoredResponse {
-  const { status, headers, body, contentType, responseTimeMs, freshness, variant = NO_VARIANT } = parts
+export function makeStoredResponse(received: ResponseParts): StoredResponse {
+  // Also written between the parts of a multipart body, where no parser of ours looks at it.
+  const contentType = isWritable(received.contentType) ? received.contentType : undefined
+  const parts = { ...received, contentType }
+  const { status, headers, body, responseTimeMs, freshness, variant = NO_VARIANT } = parts
   const upstreamStatus = headers['cache-status']
   return {
     status,
@@ -101,7 +104,7 @@ export function makeStoredResponse(parts: ResponseParts): StoredResponse {
     body,
     encodings: parts.encodings,
     variant,
-    upstreamStatus: upstreamStatus !== undefined && isFieldValue(upstreamStatus) ? upstreamStatus : undefined,
+    upstreamStatus: isWritable(upstreamStatus) ? upstreamStatus : undefined,
     responseTimeMs,
     initialAgeSeconds: freshness.initialAgeSeconds,
     staleAtMs: freshness.staleAtMs,
@@ -196,6 +199,10 @@ export function memoryCost(key: string, headerPairs: readonly string[], bodyByte
 /** Map entry, list links, StoredResponse, Body and their arrays, rounded up. */
 const OBJECT_OVERHEAD_BYTES = 1024
 
+function isWritable(value: string | undefined): value is string {
+  return value !== undefined && isFieldValue(value)
+}
+
 function preparePairs({
   status,
   headers,
@@ -205,7 +212,7 @@ function preparePairs({
   encodings,
 }: ResponseParts): readonly string[] {
   const pairs: string[] = []
-  if (contentType !== undefined && isFieldValue(contentType)) pairs.push('Content-Type', contentType)
+  if (contentType !== undefined) pairs.push('Content-Type', contentType)
   for (const [name, value] of Object.entries(headers)) {
     if (PER_ANSWER.has(name) || (name === 'vary' && encodings !== undefined) || !isToken(name) || !isFieldValue(value))
       continue
@@ -213,8 +220,10 @@ function preparePairs({
   }
   if (encodings !== undefined) pairs.push('Vary', varyByEncoding(headers['vary']))
   for (const cookie of setCookies) if (isFieldValue(cookie)) pairs.push('Set-Cookie', cookie)
+  // A playlist or a text track is never to be run as what a browser takes it for.
+  if (headers['x-content-type-options'] === undefined) pairs.push('X-Content-Type-Options', 'nosniff')
   if (status === 200 && body.kind !== 'streamed') pairs.push('Accept-Ranges', 'bytes')
   const date = headers['date']
-  if (date !== undefined && isFieldValue(date)) pairs.push('Date', date)
+  if (isWritable(date)) pairs.push('Date', date)
   return pairs
 }

@@ -11,7 +11,7 @@ import { compilePattern } from '../http/pattern.ts'
 import { isToken } from '../http/syntax.ts'
 import { access } from './access.ts'
 import { cors } from './cors.ts'
-import { filledText, flag, oneOf, textThat, time } from './kinds.ts'
+import { flag, oneOf, textThat, time } from './kinds.ts'
 import type { Kind, Reading } from './option.ts'
 import { EVEN_IF_WRONG, list, option, section, table } from './option.ts'
 import { readEndpoint } from './origins.ts'
@@ -96,7 +96,9 @@ const methodNames: Kind<readonly string[]> = {
 
 const query = section({
   include: z
-    .array(option(filledText, 'Name of a query parameter.'), { error: 'expected a list of parameter names' })
+    .array(option(textThat(readParameter), 'Name of a query parameter.'), {
+      error: 'expected a list of parameter names',
+    })
     .meta({ description: 'Query parameters that are part of the key; none where the list is empty.' }),
 })
   .optional()
@@ -192,6 +194,10 @@ const route = section({
     .optional()
     .meta({ default: true }),
   cors,
+  serverTiming: option(
+    flag,
+    'true: answers carry Server-Timing, by which a page sees whether they came from memory and how long the origin took. Default: false.',
+  ).optional(),
   access,
   passthrough: option(
     textThat((written) => readEndpoint(written, 'http://127.0.0.1:3000'), { examples: ['http://127.0.0.1:3000'] }),
@@ -262,6 +268,11 @@ function readPattern(pattern: string): Reading<string> {
     if (!(error instanceof SyntaxError)) throw error
     return { fault: `expected a path pattern: ${error.message}` }
   }
+}
+
+function readParameter(name: string): Reading<string> {
+  if (name === '') return { fault: 'expected a string that is not empty' }
+  return name === 'CMCD' ? { fault: 'is about the player, and never part of the key' } : { value: name }
 }
 
 function readPrefix(prefix: string): Reading<string> {

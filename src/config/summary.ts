@@ -6,7 +6,7 @@ import { formatSize, formatTime } from './units.ts'
 /** Listeners, origins and routes, the routes in the order in which they are tried. */
 export function summarise({ listen, admin, cache, origins, routes }: Config): string {
   const lines = [
-    ...listen.map(({ address }) => `listen  ${address}`),
+    ...listen.map(({ address, tls }) => `listen  ${address}${tls === undefined ? '' : ', TLS'}`),
     ...(admin === undefined
       ? []
       : [`admin   ${admin.address}, ${admin.token === undefined ? 'without' : 'with'} a token`]),

@@ -5,9 +5,10 @@
  * travel.
  */
 
-import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Body } from '../cache/body.ts'
 import type { Clock } from '../clock.ts'
+import type { Cmcd } from '../media/cmcd.ts'
+import type { IncomingMessage, ServerResponse } from './messages.ts'
 
 /** What becomes known on the way. */
 export interface Exchange {
@@ -15,6 +16,8 @@ export interface Exchange {
   path: string | undefined
   route: string | undefined
   cacheStatus: string | undefined
+  /** What the player tells of itself. */
+  cmcd: Cmcd | undefined
   /** Body bytes handed to the connection. */
   bodyBytes: number
   error: Error | undefined
@@ -37,6 +40,7 @@ export interface AccessRecord {
   readonly end: ExchangeEnd
   readonly cacheStatus?: string
   readonly route?: string
+  readonly cmcd?: Cmcd
   readonly error?: string
 }
 
@@ -49,6 +53,7 @@ export function beginExchange(req: IncomingMessage, res: ServerResponse, clock: 
     path: undefined,
     route: undefined,
     cacheStatus: undefined,
+    cmcd: undefined,
     bodyBytes: 0,
     error: undefined,
     body: undefined,
@@ -73,7 +78,7 @@ function recordOf(
   client: string | undefined,
   nowMs: number,
 ): AccessRecord {
-  const { path, route, cacheStatus, bodyBytes, error, startedMs, switched } = exchange
+  const { path, route, cacheStatus, cmcd, bodyBytes, error, startedMs, switched } = exchange
   const isWhole = switched === undefined ? res.writableFinished : switched.isEndedByBoth
   const end: ExchangeEnd = isWhole ? 'whole' : error === undefined ? 'left' : 'cut'
   return {
@@ -86,6 +91,7 @@ function recordOf(
     end,
     ...(cacheStatus !== undefined && { cacheStatus }),
     ...(route !== undefined && { route }),
+    ...(cmcd !== undefined && { cmcd }),
     ...(error !== undefined && { error: error.message }),
   }
 }

@@ -4,9 +4,9 @@
  * Ranges are of the bytes as they are: a request that asks for one gets these, whole where its range does not count.
  */
 
-import type { IncomingMessage } from 'node:http'
 import type { StoredResponse } from '../cache/stored-response.ts'
 import { acceptedCodings, forbidsTransform } from '../http/content-coding.ts'
+import type { IncomingMessage } from './messages.ts'
 
 /** The stored answer, or its encoded self: an answer like any other, with its own tag, length and bytes. */
 export function negotiate({ headers }: IncomingMessage, stored: StoredResponse): StoredResponse {

@@ -18,6 +18,7 @@ import { pathTokensOf } from './access/path-tokens.ts'
 import type { AccessLog } from './exchange.ts'
 import { beginExchange } from './exchange.ts'
 import { framingFault } from './framing.ts'
+import type { IncomingMessage as RequestMessage } from './messages.ts'
 import { hasContent } from './passed-fields.ts'
 import type { AnyRoute, PassthroughRoute } from './router.ts'
 import { findRoute } from './router.ts'
@@ -37,7 +38,7 @@ export interface PassedTraffic {
   /** Takes over the connection of a request that may. */
   readonly upgrade: (req: IncomingMessage, socket: Socket, head: Buffer) => void
   /** Whether it is for the origin to say that content may come (RFC 9110 §10.1.1). */
-  readonly leavesContinue: (req: IncomingMessage) => boolean
+  readonly leavesContinue: (req: RequestMessage) => boolean
   /** Whether somebody receives content on this connection and ends it if that takes too long. */
   readonly isReceiving: (socket: Duplex) => boolean
 }
@@ -86,7 +87,7 @@ function isHandshake(req: IncomingMessage): boolean {
   return method === 'GET' && httpVersionMinor > 0 && headers.upgrade?.toLowerCase() === 'websocket' && !hasContent(req)
 }
 
-function locate(req: IncomingMessage, routes: readonly AnyRoute[], takePathToken: TakePathToken) {
+function locate(req: RequestMessage, routes: readonly AnyRoute[], takePathToken: TakePathToken) {
   const target = takePathToken(parseTarget(req.url ?? ''))
   if (target.kind === 'refused') return undefined
   const route = findRoute(routes, target.path)

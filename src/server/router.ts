@@ -8,6 +8,7 @@ import type { CacheRules } from '../cache/policy.ts'
 import type { PathPattern } from '../http/pattern.ts'
 import type { RequestTarget } from '../http/target.ts'
 import { MAX_KEY_BYTES } from '../http/target.ts'
+import { withoutCmcd } from '../media/cmcd.ts'
 import type { Cors } from '../media/cors.ts'
 import { withDirectives } from '../media/delivery-directives.ts'
 import type { Origin } from '../origin/origin.ts'
@@ -31,6 +32,8 @@ export interface Route {
   readonly cors?: Cors
   /** Whom it answers; everybody where absent. */
   readonly access?: Access
+  /** Whether Server-Timing is on its answers. */
+  readonly tellsTiming?: boolean
   /** Where its origin sees the clients' requests: an HTTP origin. */
   readonly http?: HttpRules
 }
@@ -42,7 +45,8 @@ export interface HttpRules {
 }
 
 /** A route whose requests go to one server as they are. */
-export interface PassthroughRoute extends Pick<Route, 'match' | 'pattern' | 'responseHeaders' | 'cors' | 'access'> {
+export interface PassthroughRoute
+  extends Pick<Route, 'match' | 'pattern' | 'responseHeaders' | 'cors' | 'access' | 'tellsTiming'> {
   readonly passthrough: Passthrough
 }
 
@@ -129,9 +133,9 @@ function withoutLastSlash(prefix: string): string {
   return prefix.endsWith('/') ? prefix.slice(0, -1) : prefix
 }
 
-/** With its question mark; as it was sent, where all of it counts. */
+/** With its question mark; as it was sent, where all of it counts that is about the object. */
 function queryFor({ path, query, sentQuery }: Target, include: readonly string[] | 'all'): string {
-  if (include === 'all') return sentQuery
+  if (include === 'all') return withoutCmcd(sentQuery)
   const selected = selectQuery(query, withDirectives(include, path))
   return selected === '' ? '' : `?${selected}`
 }

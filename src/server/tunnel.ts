@@ -36,7 +36,7 @@ export interface OriginAddress {
 
 export interface TunnelOptions {
   /** Its response is assigned to `socket`, closes with it, and ends it when it is finished itself. */
-  readonly outgoing: Outgoing
+  readonly outgoing: Outgoing & { readonly req: IncomingMessage }
   readonly socket: Socket
   readonly target: OriginAddress
   readonly agent: Agent

@@ -9,11 +9,11 @@
  */
 
 import { hash, timingSafeEqual } from 'node:crypto'
-import type { IncomingMessage } from 'node:http'
 import { isIP } from 'node:net'
 import { compileTrust, type Trust } from '../../http/forwarded.ts'
 import { compileSites, type SiteTest } from '../../http/site.ts'
 import { forwardingFor } from '../for-whom.ts'
+import type { IncomingMessage } from '../messages.ts'
 import type { CleanTarget } from './path-tokens.ts'
 import { isFromAllowedSite, type RefererRules } from './referers.ts'
 import { editField, fieldValue, removeCookie, removeField } from './request-credentials.ts'

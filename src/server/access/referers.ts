@@ -4,8 +4,8 @@
  * It keeps other sites from showing what is not theirs; it keeps out nobody who writes his requests himself.
  */
 
-import type { IncomingMessage } from 'node:http'
 import type { SiteTest } from '../../http/site.ts'
+import type { IncomingMessage } from '../messages.ts'
 
 export interface RefererRules {
   /** Sites as in the configuration: `https://www.example.com`, `https://*.example.com`. */

@@ -4,7 +4,7 @@
  * Whatever reads the request later reads `rawHeaders`, or what Node makes of them, so all three views are changed.
  */
 
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage } from '../messages.ts'
 
 /** Makes what is left of a field's value; undefined takes the field away. */
 type Edit = (value: string) => string | undefined

@@ -4,7 +4,7 @@
  * Every place is looked into and cleared, whichever of them the token is taken from, so that nothing of it goes on.
  */
 
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage } from '../messages.ts'
 import type { CleanTarget } from './path-tokens.ts'
 import { hasParameter, queryParameter, withoutParameters } from './query-parameters.ts'
 import { cookieValue, fieldValue } from './request-credentials.ts'
