@@ -19,6 +19,7 @@ import type { Exchange } from './exchange.ts'
 import { composeFields, NO_PAIRS, selectStored } from './fields.ts'
 import type { IncomingMessage, ServerResponse } from './messages.ts'
 import { CACHE_NAME } from './passed-fields.ts'
+import { endWith } from './pieces.ts'
 import type { Part, Plan, PlanRequest } from './plan.ts'
 import { planAnswer } from './plan.ts'
 import { sendParts } from './send.ts'
@@ -61,8 +62,7 @@ export function respond(
     const ownPairs = ['Content-Length', String(bytes.length), 'Age', age, 'Cache-Status', status]
     exchange.bodyBytes = bytes.length
     res.writeHead(response.status, composeFields(response.status, response.headerPairs, routeHeaders, ownPairs))
-    res.end(bytes)
-    if (res.writableLength > 0) res.setTimeout(options.clientStallMs)
+    endWith(res, bytes, options.clientStallMs)
     return
   }
   const plan = planAnswer(planRequest(req, options), response)
@@ -119,8 +119,7 @@ function sendPlan(
   const piece = singlePiece(parts, body.bytes)
   if (piece !== undefined) {
     exchange.bodyBytes = piece.length
-    res.writeHead(plan.status, pairs).end(piece)
-    if (res.writableLength > 0) res.setTimeout(clientStallMs)
+    endWith(res.writeHead(plan.status, pairs), piece, clientStallMs)
     return
   }
   sendParts({

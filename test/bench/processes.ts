@@ -48,17 +48,22 @@ export async function startBareServer(length: number): Promise<ServerProcess> {
 }
 
 /**
- * The shield as an operator starts it: the program, and a file. `memory`, `access` and the options of the `origin` beside
- * those that say where it is, as in the file's format.
+ * The shield as an operator starts it: the program, and a file. `memory`, `access` and the options of the `origin` and
+ * the listener beside those that say where they are, as in the file's format.
  */
 export async function startShield(
   originPort: number,
-  options: { memory: string; access: boolean; origin?: Readonly<Record<string, unknown>> },
+  options: {
+    memory: string
+    access: boolean
+    origin?: Readonly<Record<string, unknown>>
+    listen?: Readonly<Record<string, unknown>>
+  },
 ): Promise<ServerProcess> {
   const folder = mkdtempSync(join(tmpdir(), 'segment-shield-bench-'))
   const file = join(folder, 'bench.yaml')
   const config = {
-    listen: [{ address: '127.0.0.1:0' }],
+    listen: [{ address: '127.0.0.1:0', ...options.listen }],
     cache: { memory: options.memory },
     log: { level: 'info', access: options.access, format: 'json' },
     origins: {
