@@ -21,6 +21,7 @@ import { composeFields, NO_PAIRS, selectStored } from './fields.ts'
 import type { IncomingMessage, ServerResponse } from './messages.ts'
 import { negotiate } from './negotiate.ts'
 import { CACHE_NAME } from './passed-fields.ts'
+import { endWith } from './pieces.ts'
 import type { Part, Plan, PlanRequest } from './plan.ts'
 import { planAnswer } from './plan.ts'
 import { sendParts } from './send.ts'
@@ -80,8 +81,7 @@ export function respond(
     exchange.bytes = bytes.length
     exchange.answers()
     res.writeHead(response.status, composeFields(response.status, response.headerPairs, routeHeaders, ownPairs))
-    res.end(bytes)
-    if (res.writableLength > 0) res.setTimeout(options.clientStallMs)
+    endWith(res, bytes, options.clientStallMs)
     return
   }
   const plan = planAnswer(planRequest(req, options), response)
@@ -144,8 +144,7 @@ function sendPlan(
   if (piece !== undefined) {
     exchange.bytes = piece.length
     exchange.answers()
-    res.writeHead(plan.status, pairs).end(piece)
-    if (res.writableLength > 0) res.setTimeout(clientStallMs)
+    endWith(res.writeHead(plan.status, pairs), piece, clientStallMs)
     return
   }
   sendParts({
