@@ -34,7 +34,6 @@ import type { Clock } from '../clock.ts'
 import type { Arrival, Eviction } from './eviction.ts'
 import { fingerprint, Ghosts } from './ghosts.ts'
 import type { CacheKey } from './key.ts'
-import { Newness } from './newness.ts'
 import type { Family } from './places.ts'
 import { Place, Queue } from './places.ts'
 
@@ -49,12 +48,14 @@ const PLAYLISTS = 0.01
 const MOST_USES = 3
 /** Where so many in a row have been of use, one of them goes all the same: nobody waits for a longer search. */
 const MOST_STEPS = 100
+/** How long something is new. */
+const RUSH_MS = 10_000
 /** So often has to be used what goes from probation to main. */
 const USES_FOR_MAIN = 2
 
 export class AdaptiveEviction implements Eviction {
   readonly #maxBytes: number
-  readonly #newness: Newness
+  readonly #clock: Clock
   readonly #probation = new Queue()
   readonly #main = new Queue()
   readonly #playlists = new Queue()
@@ -66,7 +67,7 @@ export class AdaptiveEviction implements Eviction {
   /** @param maxBytes the Store's */
   constructor(maxBytes: number, clock: Clock) {
     this.#maxBytes = maxBytes
-    this.#newness = new Newness(clock)
+    this.#clock = clock
     this.#goneFromProbation = new Ghosts(maxBytes)
     this.#goneFromMain = new Ghosts(maxBytes)
     this.#boundaryBytes = maxBytes * FIRST_BOUNDARY
@@ -85,10 +86,10 @@ export class AdaptiveEviction implements Eviction {
         return place
       }
       case 'answer':
-        return this.#queued(new Place(key, bytes, this.#newness.begin(), fingerprint(key)))
+        return this.#queued(new Place(key, bytes, this.#clock.now(), fingerprint(key)))
       case 'sliced': {
         const family = this.#family(key)
-        const place = new Place(key, bytes, this.#newness.begin(), fingerprint(key), family)
+        const place = new Place(key, bytes, this.#clock.now(), fingerprint(key), family)
         family.object = place
         return family.slices === 0 ? this.#queued(place) : place
       }
@@ -96,16 +97,16 @@ export class AdaptiveEviction implements Eviction {
         const family = this.#family(arrival.object)
         family.slices += 1
         family.object?.queue?.remove(family.object)
-        return this.#queued(new Place(key, bytes, this.#newness.begin(), fingerprint(key), family))
+        return this.#queued(new Place(key, bytes, this.#clock.now(), fingerprint(key), family))
       }
       default:
         return arrival satisfies never
     }
   }
 
-  used(place: Place): void {
+  used(place: Place, nowMs?: number): void {
     if (place.queue === this.#playlists) this.#playlists.renew(place)
-    else if (place.uses < MOST_USES) this.#count(place)
+    else if (place.uses < MOST_USES) this.#count(place, nowMs ?? this.#clock.now())
   }
 
   renewed(place: Place, bytes: number): void {
@@ -131,8 +132,8 @@ export class AdaptiveEviction implements Eviction {
     }
   }
 
-  #count(place: Place): void {
-    const isLate = this.#newness.isOver(place.since)
+  #count(place: Place, nowMs: number): void {
+    const isLate = !isNew(place, nowMs)
     if (place.uses > 0 && !isLate) return
     place.uses += 1
     if (isLate) place.wasUsedLate = true
@@ -151,10 +152,12 @@ export class AdaptiveEviction implements Eviction {
     return undefined
   }
 
-  #nextFor({ uses, wasUsedLate, since }: Place): Queue | undefined {
+  /** Nowhere: it goes. */
+  #nextFor(place: Place): Queue | undefined {
+    const { uses, wasUsedLate } = place
     const isGrown = this.#boundaryBytes > this.#maxBytes * GROWN_BOUNDARY
     if (uses >= USES_FOR_MAIN || (wasUsedLate && isGrown)) return this.#main
-    return uses > 0 && !this.#newness.isOver(since) ? this.#probation : undefined
+    return uses > 0 && isNew(place, this.#clock.now()) ? this.#probation : undefined
   }
 
   #fromMain(mayStay: boolean): Place | undefined {
@@ -208,4 +211,9 @@ export class AdaptiveEviction implements Eviction {
     }
     if (family.slices === 0 && family.object === undefined) this.#families.delete(family.key)
   }
+}
+
+/** A clock that was put back makes nothing new that was not. */
+function isNew({ sinceMs }: Place, nowMs: number): boolean {
+  return Math.abs(nowMs - sinceMs) < RUSH_MS
 }

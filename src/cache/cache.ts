@@ -152,7 +152,7 @@ export class Cache {
     fields: () => RequestFields = noFields,
     directives?: RequestDirectives,
   ): StoredResponse | undefined {
-    const stored = this.#select(key, fields, true)
+    const stored = this.#select(key, fields, nowMs)
     if (stored === undefined) return undefined
     const isGood = directives === undefined ? isFresh(stored, nowMs) : isUsable(stored, nowMs, directives)
     return isGood ? stored : undefined
@@ -165,7 +165,7 @@ export class Cache {
   async forward(request: CacheRequest): Promise<Answer | undefined> {
     const { key, client } = request
     const nowMs = this.#options.clock.now()
-    const stored = this.#select(key, () => fieldsOf(request), false)
+    const stored = this.#select(key, () => fieldsOf(request))
     if (stored !== undefined && mayUseWhileRevalidating(stored, nowMs, client)) {
       this.#refresh(request, stored)
       return { response: stored, status: { kind: 'hit', ttlSeconds: ttlSeconds(stored, nowMs) } }
@@ -195,7 +195,7 @@ export class Cache {
 
   /** The answer to HEAD by an origin's own answer to HEAD, which also tells whether what is stored still holds. */
   async head(request: CacheRequest): Promise<Answer> {
-    const response = this.#select(request.key, () => fieldsOf(request), false)
+    const response = this.#select(request.key, () => fieldsOf(request))
     const nowMs = this.#options.clock.now()
     if (response !== undefined && mayUseWhileRevalidating(response, nowMs, request.client)) {
       this.#refresh(request, response)
@@ -240,14 +240,14 @@ export class Cache {
   /**
    * The newest stored answer that this request selects (RFC 9111 §4.1).
    *
-   * @param isFirstLook of its request, which counts as one use however often it looks
+   * @param firstLookMs the time, when its request looks for the first time: that is the one use that it makes of it
    */
-  #select(url: CacheKey, fields: () => RequestFields, isFirstLook: boolean): StoredResponse | undefined {
+  #select(url: CacheKey, fields: () => RequestFields, firstLookMs?: number): StoredResponse | undefined {
     const { store } = this.#options
-    if (!this.#variants.has(url)) return isFirstLook ? store.get(url) : store.peek(url)
+    if (!this.#variants.has(url)) return firstLookMs === undefined ? store.peek(url) : store.get(url, firstLookMs)
     let newest: StoredResponse | undefined
     for (const key of this.#variants.keysFor(url, fields())) {
-      const stored = isFirstLook ? store.get(key) : store.peek(key)
+      const stored = firstLookMs === undefined ? store.peek(key) : store.get(key, firstLookMs)
       if (stored !== undefined && stored.responseTimeMs >= (newest?.responseTimeMs ?? 0)) newest = stored
     }
     return newest

@@ -27,8 +27,12 @@ export type Arrival =
 export interface Eviction {
   /** An entry that the Store did not have. `bytes` is what it costs there. */
   inserted(key: CacheKey, bytes: number, arrival: Arrival): Place
-  /** Somebody asked for it. */
-  used(place: Place): void
+  /**
+   * Somebody asked for it.
+   *
+   * @param nowMs the time, from whom it costs nothing to say
+   */
+  used(place: Place, nowMs?: number): void
   /**
    * Its answer was exchanged for another one of the same kind, which costs `bytes`. That somebody asked for it was told
    * before.

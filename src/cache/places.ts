@@ -20,8 +20,8 @@ export interface Family {
 export class Place {
   readonly key: CacheKey
   bytes: number
-  /** When it came; see {@link Newness}. */
-  readonly since: number
+  /** Epoch ms. */
+  readonly sinceMs: number
   /** Of the key; see {@link fingerprint}. */
   readonly print: number
   readonly family: Family | undefined
@@ -33,10 +33,10 @@ export class Place {
   /** One of these uses was not in the rush for something new. */
   wasUsedLate = false
 
-  constructor(key: CacheKey, bytes: number, since = 0, print = 0, family?: Family) {
+  constructor(key: CacheKey, bytes: number, sinceMs = 0, print = 0, family?: Family) {
     this.key = key
     this.bytes = bytes
-    this.since = since
+    this.sinceMs = sinceMs
     this.print = print
     this.family = family
   }

@@ -75,9 +75,13 @@ export class Store {
     this.#entries = new LRUCache<CacheKey, Entry>({ maxSize: maxBytes, sizeCalculation: (entry) => entry.costBytes })
   }
 
-  /** The stored answer, fresh or stale, and a note that it was wanted just now. */
-  get(key: CacheKey): StoredResponse | undefined {
-    const kept = this.#use(key)
+  /**
+   * The stored answer, fresh or stale, and a note that it was wanted just now.
+   *
+   * @param nowMs the time, from whom knows it: then nobody looks at the clock for it
+   */
+  get(key: CacheKey, nowMs?: number): StoredResponse | undefined {
+    const kept = this.#use(key, nowMs)
     return kept?.kind === 'response' ? kept.response : undefined
   }
 
@@ -218,10 +222,10 @@ export class Store {
     }
   }
 
-  #use(key: CacheKey): Kept | undefined {
+  #use(key: CacheKey, nowMs?: number): Kept | undefined {
     const entry = this.#entries.peek(key, PEEK)
     if (entry === undefined) return undefined
-    this.#eviction.used(entry.place)
+    this.#eviction.used(entry.place, nowMs)
     return entry.kept
   }
 

@@ -35,6 +35,7 @@ test('a miss and a hit carry the same bytes and the same fields, but for Cache-S
   const hit = await request(port, { path: '/vod/1.ts' })
 
   const fields = [
+    'X-Content-Type-Options: nosniff',
     'Content-Type: video/mp2t',
     'Last-Modified: Sun, 01 Nov 2026 12:00:00 GMT',
     'ETag: "v1"',
@@ -93,6 +94,7 @@ test('what describes the object is passed on; what describes the store, the uplo
       'Expires',
       'Last-Modified',
       'Vary',
+      'X-Content-Type-Options',
     ])
   }
 })
