@@ -35,11 +35,11 @@ test('a miss and a hit carry the same bytes and the same fields, but for Cache-S
   const hit = await request(port, { path: '/vod/1.ts' })
 
   const fields = [
-    'X-Content-Type-Options: nosniff',
     'Content-Type: video/mp2t',
     'Last-Modified: Sun, 01 Nov 2026 12:00:00 GMT',
     'ETag: "v1"',
     'Cache-Control: public, max-age=60',
+    'X-Content-Type-Options: nosniff',
     'Accept-Ranges: bytes',
     `Date: ${DATE}`,
     'Content-Length: 300000',
