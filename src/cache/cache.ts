@@ -16,7 +16,7 @@ import { Encoder } from './encoder.ts'
 import type { ContentTypeFor, FillParts } from './fill.ts'
 import { Fill } from './fill.ts'
 import { head } from './head.ts'
-import type { CacheKey } from './key.ts'
+import { type CacheKey, objectKeyOf } from './key.ts'
 import { firstSlice, openingRange } from './opening.ts'
 import type { Known } from './passing.ts'
 import { pass } from './passing.ts'
@@ -227,6 +227,16 @@ export class Cache {
     const { store, clock } = this.#options
     const disown = (fill: Fill) => this.#disown(fill)
     return purge(selects, mode, { store, fills: this.#fills.values(), disown, nowMs: clock.now() })
+  }
+
+  /** The name of an object that an S3 origin has given before, if any such is stored. */
+  knownObject(originName: string): string | undefined {
+    const { store } = this.#options
+    for (const key of store.keys()) {
+      const objectKey = objectKeyOf(key, originName)
+      if (objectKey !== undefined && store.peek(key)?.status === 200) return objectKey
+    }
+    return undefined
   }
 
   /** Ends every fill and run under way, and resolves when their connections are free. */
