@@ -9,6 +9,7 @@ import * as z from 'zod'
 import { isFieldValue, isHopByHop } from '../http/headers.ts'
 import { compilePattern } from '../http/pattern.ts'
 import { isToken } from '../http/syntax.ts'
+import { cors } from './cors.ts'
 import { filledText, flag, oneOf, textThat, time } from './kinds.ts'
 import type { Kind, Reading } from './option.ts'
 import { EVEN_IF_WRONG, list, notSupportedYet, option, section, table } from './option.ts'
@@ -26,10 +27,12 @@ const OWN_FIELDS = [
   'last-modified',
 ]
 
+const CORS_FIELD = /^(?:access-control-.*|timing-allow-origin)$/i
+
 const NO_ORIGIN = 'expected the name of an origin'
 
 /** What a route that passes through may have beside `passthrough`; everything else is about objects and their copies. */
-const OF_ANY_ROUTE = new Set(['match', 'passthrough', 'responseHeaders'])
+const OF_ANY_ROUTE = new Set(['match', 'passthrough', 'responseHeaders', 'cors'])
 
 /** In the file's own notation, and as it is understood. */
 const NEGATIVE_TTL = { written: { 404: '1s', 403: '1s' } }
@@ -181,15 +184,7 @@ const route = section({
     flag,
     'false: an answer that sets cookies is not kept. HTTP origins only. Default: true, as the standard has it: an origin forbids it by private or no-store.',
   ).optional(),
-  cors: notSupportedYet(
-    section({
-      origins: z
-        .array(option(filledText, 'An origin such as https://example.com, or *.'))
-        .optional()
-        .meta({ description: 'Sites whose players may read the answers.' }),
-      maxAge: option(time, 'How long browsers may remember the permission.').optional(),
-    }).meta({ description: 'Which other sites may read the answers in browsers.' }),
-  ),
+  cors,
   access: notSupportedYet(z.looseObject({}).meta({ description: 'Who may ask: signed URLs.' })),
   passthrough: option(
     textThat((written) => readEndpoint(written, 'http://127.0.0.1:3000'), { examples: ['http://127.0.0.1:3000'] }),
@@ -200,6 +195,12 @@ const route = section({
     if (failoverOnNotFound !== true || !Array.isArray(origin) || origin.length > 1) return
     const message = 'has no meaning with one origin'
     context.addIssue({ code: 'custom', path: ['failoverOnNotFound'], message })
+  }, EVEN_IF_WRONG)
+  .superRefine(({ cors, responseHeaders }, context) => {
+    if (cors === undefined || typeof responseHeaders !== 'object') return
+    for (const name of Object.keys(responseHeaders).filter((one) => CORS_FIELD.test(one))) {
+      context.addIssue({ code: 'custom', path: ['responseHeaders', name], message: 'is set by cors' })
+    }
   }, EVEN_IF_WRONG)
   .superRefine((written, context) => {
     if (!('passthrough' in written)) {
@@ -225,7 +226,7 @@ const route = section({
           staleWhileRevalidate: staleWhileRevalidate ?? 0,
           staleIfError: staleIfError ?? STALE_IF_ERROR_MS,
         }
-      : { match: rules.match, passthrough, responseHeaders: rules.responseHeaders }
+      : { match: rules.match, passthrough, responseHeaders: rules.responseHeaders, cors: rules.cors }
   })
   .meta({
     description: 'A path pattern with its origin and its rules, or with the server that its requests are passed on to.',

@@ -26,6 +26,20 @@ export function parseVary(value: string | undefined): readonly string[] | '*' {
   return [...names].toSorted()
 }
 
+/** name, value, …: the same with one Vary at most, which names what all of them named, each once. */
+export function joinVary(pairs: string[]): string[] {
+  const isVary = (index: number) => pairs[index - (index % 2)]?.toLowerCase() === 'vary'
+  const values = pairs.filter((_, index) => index % 2 === 1 && isVary(index))
+  if (values.length < 2) return pairs
+  const names = new Map<string, string>()
+  for (const member of values.join(',').split(',').map(trimWhitespace)) {
+    const key = member.toLowerCase()
+    if (member !== '' && !names.has(key)) names.set(key, member)
+  }
+  const joined = names.has('*') ? '*' : [...names.values()].join(', ')
+  return [...pairs.filter((_, index) => !isVary(index)), 'Vary', joined]
+}
+
 /**
  * One string for the values of the selecting fields: equal for two requests that may have the same response, and for
  * no others. A field that is absent differs from one that is empty.

@@ -2,10 +2,13 @@
  * Fields: what an answer's header is made of. The stored fields first, then the route's, then the answer's own.
  *
  * Each later group stands in place of fields of the same name in the ones before, but a route's fields are meant for
- * objects: they never give an error a lifetime, nor a short text or a multipart body another media type.
+ * objects: they never give an error a lifetime, nor a short text or a multipart body another media type. Only Vary adds
+ * up, into one field: a cache further on has to know all that an answer was chosen by.
  */
 
 import type { StoredResponse } from '../cache/stored-response.ts'
+import { joinVary } from '../http/vary.ts'
+import { isCorsField, OF_EVERY_CORS_ANSWER } from '../media/cors.ts'
 import type { Plan } from './plan.ts'
 
 /** Fields of a 304 (RFC 9110 §15.4.5): what a client needs to update its own copy, and nothing about bytes. */
@@ -31,7 +34,8 @@ export function composeFields(
     return !ownNames.has(lowerCase) && isForStatus(lowerCase, status)
   })
   const replaced = lowerCaseNames(fromRoute)
-  return [...filterPairs(storedPairs, (name) => !replaced.has(name.toLowerCase())), ...fromRoute, ...ownPairs]
+  const standing = filterPairs(storedPairs, (name) => !isReplaced(name.toLowerCase(), replaced))
+  return joinVary([...standing, ...fromRoute, ...ownPairs])
 }
 
 /** The stored fields a plan asks for. */
@@ -51,6 +55,12 @@ export function selectStored({ headerPairs }: StoredResponse, stored: Plan['stor
 }
 
 export const NO_PAIRS: readonly string[] = []
+
+/** Every Vary counts; and who says one thing about CORS says all of it, lest two permissions add up to a third. */
+function isReplaced(lowerCaseName: string, byRoute: ReadonlySet<string>): boolean {
+  if (lowerCaseName === 'vary') return false
+  return byRoute.has(lowerCaseName) || (byRoute.has(OF_EVERY_CORS_ANSWER) && isCorsField(lowerCaseName))
+}
 
 /** Whether a route's field makes sense with a status. */
 function isForStatus(lowerCaseName: string, status: number): boolean {

@@ -8,6 +8,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { ttlSeconds } from '../cache/stored-response.ts'
 import type { ClientError } from '../errors.ts'
 import { parseTarget } from '../http/target.ts'
+import { isPreflight } from '../media/cors.ts'
 import type { AccessLog } from './exchange.ts'
 import { beginExchange } from './exchange.ts'
 import { NO_PAIRS } from './fields.ts'
@@ -18,7 +19,7 @@ import { originFor, requestDirectives, selectingFields } from './forwarding.ts'
 import { framingFault } from './framing.ts'
 import { isPassthrough } from './passed-traffic.ts'
 import type { Outgoing } from './respond.ts'
-import { respond, sendAllowed, sendError } from './respond.ts'
+import { respond, sendError, sendNoContent } from './respond.ts'
 import { findRoute, requestedObject } from './router.ts'
 
 export interface HandlerOptions extends ForwardOptions {
@@ -53,7 +54,10 @@ export function createHandler(options: HandlerOptions): Handler {
     const route = findRoute(routes, target.path)
     if (route === undefined) return sendError(unrouted, NOT_FOUND)
     exchange.route = route.match
-    const outgoing: Outgoing = { req, res, exchange, routeHeaders: route.responseHeaders }
+    const routeHeaders = route.cors?.fieldsFor(req.headers.origin) ?? route.responseHeaders
+    const outgoing: Outgoing = { req, res, exchange, routeHeaders }
+    if (route.cors !== undefined && isPreflight(req.method, req.headers))
+      return sendNoContent(outgoing, route.cors.preflightFields)
     if (isPassthrough(route)) return route.passthrough.pass(outgoing)
     const { method = 'GET' } = req
     const methods = route.http?.methods ?? READ_METHODS
@@ -79,6 +83,6 @@ export function createHandler(options: HandlerOptions): Handler {
 
 function refuseMethod(outgoing: Outgoing, method: string, methods: ReadonlySet<string>): void {
   const allowed = [...new Set([...methods, 'OPTIONS'])].join(', ')
-  if (method === 'OPTIONS') sendAllowed(outgoing, allowed)
+  if (method === 'OPTIONS') sendNoContent(outgoing, ['Allow', allowed])
   else sendError(outgoing, { status: 405, text: 'Method not allowed' }, ['Allow', allowed])
 }

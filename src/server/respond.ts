@@ -189,7 +189,7 @@ export function sendError(outgoing: Outgoing, error: ClientError, morePairs: rea
   res.writeHead(error.status, composeFields(error.status, NO_PAIRS, routeHeaders, ownPairs)).end(bytes)
 }
 
-/** The answer to OPTIONS. */
-export function sendAllowed({ res, routeHeaders }: Outgoing, methods: string): void {
-  res.writeHead(204, composeFields(204, NO_PAIRS, routeHeaders, ['Allow', methods])).end()
+/** The answer to OPTIONS: what may be asked, in fields. */
+export function sendNoContent({ res, routeHeaders }: Outgoing, ownPairs: readonly string[]): void {
+  res.writeHead(204, composeFields(204, NO_PAIRS, routeHeaders, ownPairs)).end()
 }

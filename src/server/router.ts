@@ -8,6 +8,7 @@ import type { CacheRules } from '../cache/policy.ts'
 import type { PathPattern } from '../http/pattern.ts'
 import type { RequestTarget } from '../http/target.ts'
 import { MAX_KEY_BYTES } from '../http/target.ts'
+import type { Cors } from '../media/cors.ts'
 import type { Origin } from '../origin/origin.ts'
 import type { Passthrough } from './passthrough.ts'
 
@@ -24,6 +25,8 @@ export interface Route {
   readonly queryInclude: readonly string[] | 'all'
   /** name, value, name, value …: set on every answer, in place of the origin's field of that name. */
   readonly responseHeaders: readonly string[]
+  /** Where other sites' players may read the answers. */
+  readonly cors?: Cors
   /** Where its origin sees the clients' requests: an HTTP origin. */
   readonly http?: HttpRules
 }
@@ -35,7 +38,7 @@ export interface HttpRules {
 }
 
 /** A route whose requests go to one server as they are. */
-export interface PassthroughRoute extends Pick<Route, 'match' | 'pattern' | 'responseHeaders'> {
+export interface PassthroughRoute extends Pick<Route, 'match' | 'pattern' | 'responseHeaders' | 'cors'> {
   readonly passthrough: Passthrough
 }
 

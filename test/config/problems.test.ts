@@ -260,7 +260,6 @@ const WRONG: readonly (readonly [path: string, value: unknown, problem: string])
     'honour',
     'routes[0].requestCacheControl: has no meaning with an s3 origin, which sees nothing of the request',
   ],
-  ['routes[0].cors', { origins: ['*'] }, 'routes[0].cors: not supported yet'],
   ['routes[0].access', {}, 'routes[0].access: not supported yet'],
 ]
 
