@@ -7,6 +7,7 @@
 import { randomUUID } from 'node:crypto'
 import { type RunningAdminServer, startAdminServer } from './admin/admin-server.ts'
 import { type HealthSources, health, type OriginState, type Phase, readiness } from './admin/health.ts'
+import { refusalLog, requestRateOf, serverLimits } from './app-limits.ts'
 import { makeOrigin, originOf } from './app-origins.ts'
 import { makePassthroughRoute, makeRoute, typeOf } from './app-routes.ts'
 import type { FillFailure } from './cache/cache.ts'
@@ -19,11 +20,14 @@ import type { OriginError } from './errors.ts'
 import { StartError } from './errors.ts'
 import { compileTrust } from './http/forwarded.ts'
 import { contentTypeFor } from './media/types.ts'
+import { createAccessLog } from './observe/access-log.ts'
+import type { AccessLog } from './observe/access-record.ts'
 import type { Logger } from './observe/log.ts'
 import { createLog } from './observe/log.ts'
 import { Throttle } from './observe/throttle.ts'
+import { Traffic } from './observe/traffic.ts'
 import type { ResilientOrigin } from './origin/compose.ts'
-import type { AccessLog } from './server/exchange.ts'
+import type { Certificate } from './server/certificates.ts'
 import { createHandler } from './server/handler.ts'
 import { isPassthrough, passedTraffic } from './server/passed-traffic.ts'
 import type { AnyRoute } from './server/router.ts'
@@ -34,7 +38,7 @@ import { Uploads } from './server/uploads.ts'
 export interface AppOptions {
   /** How long answers under way may take to finish once the program is told to end. */
   readonly graceMs?: number
-  /** How long a client may take no byte of an answer that waits for it. */
+  /** In place of `limits.stallTimeout`. */
   readonly clientStallMs?: number
   readonly clock?: Clock
   /** Spreads the pauses before retries; at least 0, less than 1. */
@@ -49,6 +53,11 @@ export interface RunningApp {
   /** Where the admin listener is, with its real port; undefined where the configuration has none. */
   readonly admin: { readonly address: string; readonly port: number } | undefined
   /**
+   * Reads the certificates of all listeners again, for connections to come. Where any is not usable all stay as they
+   * are, and the log says why, as the answer does: a sentence a file, none when all went well.
+   */
+  reloadCertificates(): Promise<readonly string[]>
+  /**
    * Stops accepting, finishes answers within the grace time, then lets go of fills and origin connections. The admin
    * listener says at once that the program is not ready any more, and is the last to go.
    */
@@ -56,17 +65,15 @@ export interface RunningApp {
 }
 
 const DEFAULT_GRACE_MS = 30_000
-/** Longer than any player waits before it gives up a segment. */
-const CLIENT_STALL_MS = 60_000
 /** How long the end of the program waits for a reader of its log that takes nothing. */
 const LAST_LINES_MS = 1000
 /** One log line an origin and kind of failure in this time. */
 const FAILURE_LOG_MS = 1000
 
-/** @throws {StartError} when an address cannot be listened on */
+/** @throws {StartError} when an address cannot be listened on or a certificate not used */
 export async function startApp(config: Config, options: AppOptions = {}): Promise<RunningApp> {
   const clock = options.clock ?? systemClock
-  const log = createLog(config.log, clock, options.log)
+  const { logger: log, writeLine } = createLog(config.log, clock, options.log)
   const dependencies = { clock, log, random: options.random ?? Math.random }
   const origins = new Map(
     Object.entries(config.origins).map(([name, it]) => [name, makeOrigin(name, it, dependencies)]),
@@ -81,13 +88,14 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     onFillFailed: failureLog(log, clock),
   })
   const onFault = (error: unknown) => log.error({ err: error }, 'a fault of this program')
-  const accessLog: AccessLog = config.log.access ? (record) => log.info(record, 'request') : discardRecord
-  const clientStallMs = options.clientStallMs ?? CLIENT_STALL_MS
+  const traffic = new Traffic()
+  const accessLog = recorder(traffic, config.log.access ? createAccessLog(writeLine) : undefined)
+  const clientStallMs = options.clientStallMs ?? config.limits.stallTimeout
   const uploads = new Uploads()
   const isTrusted = compileTrust(config.trustedProxies)
   const routes = config.routes.map((route): AnyRoute => {
     if (route.passthrough === undefined)
-      return makeRoute(route, typeOf(route, config), originOf(route, origins, clock, log))
+      return makeRoute(route, typeOf(route, config), originOf(route, origins, clock, log), isTrusted)
     return makePassthroughRoute(route, {
       clock,
       clientStallMs,
@@ -102,11 +110,15 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     cache,
     clock,
     accessLog,
+    readsCmcd: config.log.access,
     onFault,
     isTrusted,
     uploads,
     randomBoundary: randomUUID,
     clientStallMs,
+    maxRanges: config.limits.ranges,
+    maxTargetBytes: config.limits.urlLength,
+    requestRate: requestRateOf(config.limits, isTrusted),
   })
   const passed = passedTraffic({ routes, clock, accessLog, uploads })
   let phase: Phase = 'starting'
@@ -124,12 +136,23 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
       admin = await startAdmin(config.admin, sources, onFault)
       log.info(admin.listener, 'admin listening')
     }
-    const server = await startServer(config.listen.map(listenOf), handler, { clock, onFault, passed })
+    const server = await startServer(config.listen.map(listenOf), handler, {
+      ...serverLimits(config.limits, isTrusted, refusalLog(log, clock)),
+      clock,
+      onFault,
+      passed,
+      onCertificate: certificateLog(log, clock),
+    })
     for (const listener of server.listeners) log.info(listener, 'listening')
     phase = 'listening'
     return {
       addresses: server.listeners,
       admin: admin?.listener,
+      reloadCertificates: async () => {
+        const faults = await server.reloadCertificates()
+        for (const fault of faults) log.error({ fault }, 'certificates stay as they are')
+        return faults
+      },
       close: async () => {
         phase = 'draining'
         log.info('draining')
@@ -165,7 +188,13 @@ function written(log: Logger): Promise<void> {
   })
 }
 
-const discardRecord: AccessLog = () => undefined
+function recorder(traffic: Traffic, accessLog: AccessLog | undefined): AccessLog {
+  if (accessLog === undefined) return (record) => traffic.record(record)
+  return (record) => {
+    traffic.record(record)
+    accessLog(record)
+  }
+}
 
 function startAdmin(config: AdminConfig, sources: HealthSources, onFault: (error: unknown) => void) {
   return startAdminServer({
@@ -192,14 +221,24 @@ function routeOrigins({ routes }: Config): HealthSources['routes'] {
   )
 }
 
-function listenOf({ address, highWaterMark }: ListenConfig): Listen {
-  return { ...hostAndPort(address), highWaterMarkBytes: highWaterMark }
+function listenOf({ address, highWaterMark, tls }: ListenConfig): Listen {
+  return { ...hostAndPort(address), highWaterMarkBytes: highWaterMark, tls }
 }
 
 function hostAndPort(address: string): HostAndPort {
   const parsed = parseAddress(address)
   if (parsed === undefined) throw new StartError(`cannot listen on ${address}: it is no host:port`)
   return parsed
+}
+
+/** What every certificate is for and until when, and a warning for those that clients will refuse. */
+function certificateLog(log: Logger, clock: Clock): (certificate: Certificate) => void {
+  return ({ file, names = 'none', validFromMs, validToMs }) => {
+    const about = { file, names, validTo: new Date(validToMs).toISOString() }
+    if (validToMs <= clock.now()) log.warn(about, 'certificate has expired')
+    else if (validFromMs > clock.now()) log.warn(about, 'certificate is not valid yet')
+    else log.info(about, 'certificate')
+  }
 }
 
 /** As below, for a route that passes through. */

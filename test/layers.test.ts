@@ -16,6 +16,7 @@ const ALLOWED: Readonly<Record<string, readonly string[] | '*'>> = {
   admin: ['admin', 'cache', 'observe', 'errors'],
   app: '*',
   'app-origins': ['origin', 'config', 'observe', 'clock'],
+  'app-limits': ['server', 'config', 'http', 'observe', 'clock'],
   'app-proof': ['origin', 'errors'],
   'app-routes': ['server', 'cache', 'origin', 'config', 'http', 'media'],
   cli: '*',

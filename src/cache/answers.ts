@@ -7,6 +7,7 @@ import { formatHttpDate } from '../http/date.ts'
 import { initialAgeSeconds } from '../http/freshness.ts'
 import type { Validators } from '../origin/origin.ts'
 import type { Body } from './body.ts'
+import type { Encodings } from './encodings.ts'
 import type { Decision, Freshness, Received } from './policy.ts'
 import type { StoredResponse } from './stored-response.ts'
 import { makeNegativeResponse, makeStoredResponse, mergeNotModified, refreshStoredResponse } from './stored-response.ts'
@@ -21,21 +22,27 @@ export function answer(
     readonly body: Body
     readonly variant: Variant
     readonly decision: Decision
+    readonly encodings?: Encodings<StoredResponse> | undefined
   },
 ): StoredResponse {
-  const { contentType, body, variant, decision } = made
+  const { decision, ...kept } = made
   const headers = dated(received, responseTimeMs)
   const freshness = decision.kind === 'store' ? decision.freshness : stale(responseTimeMs)
-  return makeStoredResponse({ status, headers, setCookies, contentType, body, variant, responseTimeMs, freshness })
+  return makeStoredResponse({ ...kept, status, headers, setCookies, responseTimeMs, freshness })
 }
 
 /** An answer that goes to one client and is not kept. */
-export function passedAnswer(received: Received, contentType: string | undefined, body: StreamedBody): StoredResponse {
+export function passedAnswer(
+  received: Received,
+  contentType: string | undefined,
+  body: StreamedBody,
+  encodings?: Encodings<StoredResponse>,
+): StoredResponse {
   const { status, headers, setCookies, requestTimeMs, responseTimeMs } = received
   const age = { date: headers['date'], age: headers['age'] }
   const initialAge = headers['age'] === undefined ? 0 : initialAgeSeconds(age, requestTimeMs, responseTimeMs)
   const freshness = { initialAgeSeconds: initialAge, staleAtMs: responseTimeMs }
-  return makeStoredResponse({ status, headers, setCookies, contentType, body, responseTimeMs, freshness })
+  return makeStoredResponse({ status, headers, setCookies, contentType, body, encodings, responseTimeMs, freshness })
 }
 
 /**

@@ -12,6 +12,7 @@ import type { CacheStatus, ForwardReason } from '../http/cache-status.ts'
 import type { RequestDirectives } from '../http/request-directives.ts'
 import { isFailure } from '../http/status.ts'
 import type { FieldPairs, Origin, OriginPriority, OriginRange, OriginResponse } from '../origin/origin.ts'
+import { Encoder } from './encoder.ts'
 import type { ContentTypeFor, FillParts } from './fill.ts'
 import { Fill } from './fill.ts'
 import { head } from './head.ts'
@@ -104,6 +105,7 @@ export class Cache {
   readonly #slices: SlicedBodyOptions
   readonly #parts: FillParts
   readonly #variants: Variants
+  readonly #encoder: Encoder
   readonly #uncacheable = new UncacheableKeys()
   #isClosed = false
 
@@ -113,6 +115,7 @@ export class Cache {
     this.#variants = new Variants((keys) => {
       for (const key of keys) store.delete(key)
     })
+    this.#encoder = new Encoder(store)
     this.#slices = {
       store,
       sliceBytes: Math.min(sliceBytes, maxObjectBytes),
@@ -126,7 +129,7 @@ export class Cache {
       },
     }
     const onOver = (fill: Fill) => this.#onOver(fill)
-    this.#parts = { ...options, variants: this.#variants, slices: this.#slices, onOver }
+    this.#parts = { ...options, variants: this.#variants, encoder: this.#encoder, slices: this.#slices, onOver }
   }
 
   /** Fills under way. */
@@ -231,7 +234,7 @@ export class Cache {
     this.#isClosed = true
     for (const fill of this.#live) fill.abort()
     for (const run of this.#runs) run.stop()
-    await Promise.all(this.#running)
+    await Promise.all([...this.#running, this.#encoder.close()])
   }
 
   /** The newest stored answer that this request selects (RFC 9111 §4.1). */

@@ -26,12 +26,14 @@ import type { FieldPairs, Origin, OriginBody, OriginPriority, OriginRange, Origi
 import { admit, hasRoomForSlice } from './admission.ts'
 import { answer, negativeAnswer, passedAnswer, revalidated, validatorsOf } from './answers.ts'
 import type { BufferedBody } from './buffered-body.ts'
+import type { Encoder } from './encoder.ts'
 import { growFrom } from './grow.ts'
 import type { GrowingBody } from './growing-body.ts'
 import type { CacheKey } from './key.ts'
 import { openAnswer } from './opening.ts'
 import type { AskedWith, CacheRules, Decision, Freshness, Received, UncacheableReason } from './policy.ts'
 import { decide } from './policy.ts'
+import { encodingsFor, wantedCodings } from './representation.ts'
 import { resumable, strongEtag } from './resume.ts'
 import { Shelf } from './shelf.ts'
 import type { SlicedBodyOptions } from './sliced-body.ts'
@@ -52,6 +54,7 @@ export type ContentTypeFor = (objectKey: string, storedType: string | undefined)
 export interface FillParts {
   readonly store: Store
   readonly variants: Variants
+  readonly encoder: Encoder
   readonly clock: Clock
   readonly slices: SlicedBodyOptions
   /** A longer answer is kept in slices, or not at all. */
@@ -59,6 +62,15 @@ export interface FillParts {
   readonly contentTypeFor: ContentTypeFor
   /** Called once, when the fill leaves `requesting` without a growing Body, or its Body is complete or failed. */
   readonly onOver: (fill: Fill) => void
+}
+
+/** What the stored answer is made from, beside its bytes. */
+interface Kept {
+  /** As it was given to those who did not wait for all of it. */
+  readonly response: StoredResponse
+  readonly received: Received
+  readonly contentType: string | undefined
+  readonly variant: Variant
 }
 
 export interface FillOptions {
@@ -228,11 +240,13 @@ export class Fill {
       this.#handOut(received, body, admission.reason)
       return
     }
-    const response = answer(received, { contentType, body: admission.body, variant, decision })
+    const encodings = encodingsFor(received, contentType, rules, wantedCodings(variant, fields))
+    const response = answer(received, { contentType, body: admission.body, variant, decision, encodings })
     this.#begin(response, decision)
     const unread = watchUnread(admission.body, this.#parts.clock, () => this.abort())
-    if (admission.kind === 'growing') await this.#grow(body, response, admission.body, decision)
-    else await this.#fill(body, response, admission.body, admission.reservation, decision)
+    const kept: Kept | undefined = decision.kind === 'store' ? { response, received, contentType, variant } : undefined
+    if (admission.kind === 'growing') await this.#grow(body, admission.body, kept)
+    else await this.#fill(body, admission.body, admission.reservation, kept)
     unread.cancel()
   }
 
@@ -292,13 +306,7 @@ export class Fill {
     this.#waiters.settleAll({ kind: 'response', response, isStored })
   }
 
-  async #fill(
-    source: OriginBody,
-    response: StoredResponse,
-    body: BufferedBody,
-    reservation: Reservation,
-    decision: Decision,
-  ): Promise<void> {
+  async #fill(source: OriginBody, body: BufferedBody, reservation: Reservation, kept: Kept | undefined): Promise<void> {
     try {
       for await (const chunk of source) body.append(chunk)
       body.complete()
@@ -310,30 +318,40 @@ export class Fill {
       this.#shelf.letGo(body, reservation)
       return
     }
-    this.#end(response, body, reservation, decision)
+    this.#end(body, reservation, kept)
   }
 
-  async #grow(source: OriginBody, response: StoredResponse, body: GrowingBody, decision: Decision): Promise<void> {
+  async #grow(source: OriginBody, body: GrowingBody, kept: Kept | undefined): Promise<void> {
     try {
       const grown = await growFrom(source, body, this.#abort.signal)
       // What was passed on was over for the cache when it turned out to be.
-      if (grown.kind === 'complete')
-        this.#end({ ...response, body: grown.body }, grown.body, grown.reservation, decision)
+      if (grown.kind === 'complete') this.#end(grown.body, grown.reservation, kept)
     } catch (error) {
       if (this.#state.kind === 'filling') this.#over({ kind: 'failed', error: asOriginError(error) })
     }
   }
 
-  #end(response: StoredResponse, body: BufferedBody, reservation: Reservation, { kind }: Decision): void {
-    if (kind === 'store') this.#shelf.keep(response, body, reservation)
-    else this.#shelf.letGo(body, reservation)
+  /** Its bytes may tell more about its freshness than its fields did. */
+  #end(body: BufferedBody, reservation: Reservation, kept: Kept | undefined): void {
+    const { rules, askedWith } = this.#options
+    if (kept === undefined) this.#shelf.letGo(body, reservation)
+    else {
+      const { response, received, ...made } = kept
+      const decision = decide(received, rules, askedWith, body.bytes)
+      const isAsBefore = decision.kind !== 'store' || decision.freshness.staleAtMs === response.staleAtMs
+      const asGiven = response.body === body ? response : { ...response, body }
+      const whole = isAsBefore ? asGiven : answer(received, { ...made, body, decision })
+      this.#shelf.keep(whole, body, reservation)
+    }
     this.#over({ kind: 'complete' })
   }
 
   #revalidate(received: Received): void {
     const { stored, rules, askedWith, isPersonal } = this.#options
     if (stored === undefined) throw new OriginError('broken', 'a 304 to a request without conditions')
-    const { response, decision } = revalidated(stored, received, (merged) => decide(merged, rules, askedWith))
+    const { response, decision } = revalidated(stored, received, (merged) =>
+      decide(merged, rules, askedWith, stored.body.bytes),
+    )
     if (decision.kind === 'store') this.#shelf.refresh(stored, response)
     else this.#shelf.forget(response.status)
     if (decision.kind === 'uncacheable' && isPersonal) {
@@ -366,7 +384,9 @@ export class Fill {
   /** Gives the one stream to the first waiter that may have it and wants all of it; else its connection is let go. */
   #handOut(received: Received, source: OriginBody, reason: UncacheableReason): void {
     const length = contentLength(received.headers)
-    const response = passedAnswer(received, this.#contentType(received), new StreamedBody(source, length))
+    const contentType = this.#contentType(received)
+    const encodings = encodingsFor(received, contentType, this.#options.rules)
+    const response = passedAnswer(received, contentType, new StreamedBody(source, length), encodings)
     this.#shelf.forget(received.status)
     // The length of a part says nothing about the object's.
     this.#over({ kind: 'uncacheable', reason, length: received.status === 200 ? length : undefined })

@@ -38,12 +38,13 @@ export async function head(
   if (stored !== undefined && received.status === 200 && stored.response.status === 200) {
     if (!isSameRepresentation(stored.response, received)) store.delete(stored.key)
     else {
-      const { response, decision } = revalidated(stored.response, received, (it) => decide(it, rules, askedWith))
+      const { bytes } = stored.response.body
+      const { response, decision } = revalidated(stored.response, received, (it) => decide(it, rules, askedWith, bytes))
       if (decision.kind === 'store') store.replace(stored.key, stored.response, response)
       else store.delete(stored.key)
     }
   }
-  return bodiless(received)
+  return bodiless(received, rules)
 }
 
 /** Whether nothing of the answer speaks against the stored bytes, and something for them. */

@@ -13,6 +13,7 @@ import { BufferedBody } from './buffered-body.ts'
 import type { ContentTypeFor } from './fill.ts'
 import type { AskedWith, CacheRules, Received, UncacheableReason } from './policy.ts'
 import { decide } from './policy.ts'
+import { encodingsFor } from './representation.ts'
 import { resumable } from './resume.ts'
 import type { StoredResponse } from './stored-response.ts'
 import { makeStoredResponse } from './stored-response.ts'
@@ -76,12 +77,13 @@ export async function pass(
   const decision = decide(received, rules, request.askedWith)
   const isStorable = decision.kind === 'store' && OF_THE_FIELDS.has(known.reason)
   if (body === undefined) {
-    const response = sendOwn === undefined ? negativeAnswer(received, decision) : bodiless(received)
+    const response = sendOwn === undefined ? negativeAnswer(received, decision) : bodiless(received, rules)
     return { response, isStorable }
   }
   const contentType = contentTypeFor(objectKey, received.headers['content-type'])
   const source = resumable(received, body, { origin, objectKey, priority, signal })
-  const response = passedAnswer(received, contentType, new StreamedBody(source, contentLength(received.headers)))
+  const through = new StreamedBody(source, contentLength(received.headers))
+  const response = passedAnswer(received, contentType, through, encodingsFor(received, contentType, rules))
   return { response, isStorable }
 }
 
@@ -101,10 +103,15 @@ export function streamed(received: Received, body: OriginBody): StoredResponse {
   return passedAnswer(received, received.headers['content-type'], through)
 }
 
-/** An answer that can have no content: to HEAD, 204, 304. Its Content-Length is that of what GET would bring. */
-export function bodiless(received: Received): StoredResponse {
+/**
+ * An answer that can have no content: to HEAD, 204, 304. Its Content-Length is that of what GET would bring.
+ *
+ * @param rules of a cached route, whose answer to GET may come in several codings
+ */
+export function bodiless(received: Received, rules?: CacheRules): StoredResponse {
   const body = StreamedBody.withoutBytes(contentLength(received.headers))
-  return passedAnswer(received, received.headers['content-type'], body)
+  const contentType = received.headers['content-type']
+  return passedAnswer(received, contentType, body, rules && encodingsFor(received, contentType, rules))
 }
 
 /** Whether the answer to a range shows that the whole is not `length` bytes (RFC 9110 §14.4, §15.5.17). */

@@ -15,8 +15,11 @@ import { storability } from '../http/storability.ts'
 export interface CacheRules {
   /** Freshness in milliseconds whatever the origin says, `no-store` and `private` included. */
   readonly ttlMs?: number | undefined
-  /** Freshness in milliseconds where the origin says nothing. */
-  readonly defaultTtlMs: number
+  /**
+   * Freshness in milliseconds where the origin says nothing; or what tells it by the answer's media type, and by its
+   * bytes once all of them are here, unless they are coded.
+   */
+  readonly defaultTtlMs: number | LifetimeOf
   /** Freshness in milliseconds of answers from 400 on where the origin says nothing, or nothing that counts, by status. */
   readonly negativeTtlMs: ReadonlyMap<number, number>
   /** Whether what the origin says of an answer from 400 on counts; a store's own errors say nothing. @default false */
@@ -27,7 +30,12 @@ export interface CacheRules {
   readonly staleIfErrorMs?: number | undefined
   /** Whether an answer that sets cookies may be kept, and its cookies given to everybody. @default true */
   readonly storesSetCookie?: boolean
+  /** Media types whose bytes also go out under other content codings. @default none */
+  readonly isCompressible?: ((contentType: string | undefined) => boolean) | undefined
 }
+
+/** Milliseconds. Must not throw, and not take long: it is asked in between other requests. */
+export type LifetimeOf = (contentType: string | undefined, bytes: Buffer | undefined) => number
 
 /** What a decision is made from: an origin's final answer and when it was asked for and received (epoch ms). */
 export interface Received {
@@ -83,8 +91,17 @@ export type Decision =
 
 const NOBODY: AskedWith = { isAuthorized: false }
 
-/** RFC 9111 §3 for a shared cache and an answer to GET. */
-export function decide(received: Received, rules: CacheRules, { isAuthorized }: AskedWith = NOBODY): Decision {
+/**
+ * RFC 9111 §3 for a shared cache and an answer to GET.
+ *
+ * @param bytes the whole body, where it is here
+ */
+export function decide(
+  received: Received,
+  rules: CacheRules,
+  { isAuthorized }: AskedWith = NOBODY,
+  bytes?: Buffer,
+): Decision {
   const { status, headers, setCookies, responseTimeMs } = received
   const isError = status >= 400
   if (isError && rules.heedsErrorFields !== true) return decideNegative(received, rules)
@@ -113,9 +130,15 @@ export function decide(received: Received, rules: CacheRules, { isAuthorized }: 
     return { kind: 'uncacheable', reason: 'set-cookie' }
   }
   if (statedSeconds !== undefined) return { kind: 'store', freshness: statedFreshness(received, statedSeconds, rules) }
-  const lifetimeMs = ttlMs ?? (isError ? negativeTtlMs : rules.defaultTtlMs)
+  const lifetimeMs = ttlMs ?? (isError ? negativeTtlMs : defaultTtlMs(received, rules, bytes))
   if (lifetimeMs === undefined) return setsCookie ? { kind: 'uncacheable', reason: reasonOf(status) } : shared(status)
   return { kind: 'store', freshness: freshnessFor(received, cacheControl, rules, responseTimeMs + lifetimeMs) }
+}
+
+function defaultTtlMs({ status, headers }: Received, { defaultTtlMs: ttl }: CacheRules, bytes?: Buffer): number {
+  if (typeof ttl === 'number') return ttl
+  const isPlain = status === 200 && headers['content-encoding'] === undefined
+  return ttl(headers['content-type'], isPlain ? bytes : undefined)
 }
 
 /**

@@ -63,7 +63,8 @@ type ResumingState =
 /** Owns the connection it reads from, like any other OriginBody. */
 export class ResumingBody implements OriginBody {
   readonly #part: WantedPart
-  readonly #abort = new AbortController()
+  /** There is none before it asks by itself. */
+  #abort: AbortController | undefined
   #state: ResumingState
   #position: number
   #resumedAt: number
@@ -121,7 +122,7 @@ export class ResumingBody implements OriginBody {
 
   destroy(): void {
     if (this.#state.kind !== 'over') this.#give(new OriginError('aborted', 'the body was given up'))
-    this.#abort.abort()
+    this.#abort?.abort()
   }
 
   [Symbol.asyncIterator](): this {
@@ -193,12 +194,14 @@ export class ResumingBody implements OriginBody {
 
   async #ask(): Promise<void> {
     const { origin, objectKey, etag, total, end, priority, signal } = this.#part
+    this.#abort ??= new AbortController()
+    const own = this.#abort.signal
     const response = await origin.fetch({
       key: objectKey,
       range: { first: this.#position, ...(end < total && { last: end - 1 }) },
       validators: { ifMatch: etag },
       priority,
-      signal: signal === undefined ? this.#abort.signal : AbortSignal.any([signal, this.#abort.signal]),
+      signal: signal === undefined ? own : AbortSignal.any([signal, own]),
     })
     try {
       const { source, skipBytes } = this.#continuation(response)

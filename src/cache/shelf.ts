@@ -7,6 +7,7 @@
 
 import { isFailure } from '../http/status.ts'
 import type { BufferedBody } from './buffered-body.ts'
+import type { Encoder } from './encoder.ts'
 import type { CacheKey } from './key.ts'
 import type { Reservation, Store } from './store.ts'
 import type { StoredResponse } from './stored-response.ts'
@@ -17,6 +18,7 @@ export class Shelf {
   readonly #url: CacheKey
   readonly #store: Store
   readonly #variants: Variants
+  readonly #encoder: Encoder
   /** What is there already, and is to be replaced. */
   readonly #stored: StoredResponse | undefined
   #isDisowned = false
@@ -24,12 +26,13 @@ export class Shelf {
   constructor(
     url: CacheKey,
     stored: StoredResponse | undefined,
-    { store, variants }: { readonly store: Store; readonly variants: Variants },
+    { store, variants, encoder }: { readonly store: Store; readonly variants: Variants; readonly encoder: Encoder },
   ) {
     this.#url = url
     this.#stored = stored
     this.#store = store
     this.#variants = variants
+    this.#encoder = encoder
   }
 
   get isDisowned(): boolean {
@@ -50,7 +53,7 @@ export class Shelf {
 
   /** Keeps a complete answer. The reservation is used or given back. */
   keep(response: StoredResponse, body: BufferedBody, reservation: Reservation): void {
-    if (!this.#isDisowned) this.#store.put(this.keyFor(response.variant), response, reservation)
+    if (!this.#isDisowned) this.#put(this.keyFor(response.variant), response, reservation)
     else this.letGo(body, reservation)
   }
 
@@ -60,14 +63,20 @@ export class Shelf {
     const key = this.keyFor(response.variant)
     const room = this.#store.reserve(memoryCost(key, response.headerPairs, bodyBytes))
     if (room === undefined) this.#store.delete(key)
-    else this.#store.put(key, response, room)
+    else this.#put(key, response, room)
     return room !== undefined
   }
 
   /** Exchanges the stored answer for its revalidated self. */
   refresh(stored: StoredResponse, response: StoredResponse): void {
     if (this.#isDisowned || this.#store.replace(this.keyFor(stored.variant), stored, response)) return
-    this.keepIfRoom(response, stored.body.kind === 'sliced' ? 0 : (stored.body.length ?? 0))
+    const { body, encodings } = response
+    this.keepIfRoom(response, (body.kind === 'sliced' ? 0 : (body.length ?? 0)) + (encodings?.memoryBytes ?? 0))
+  }
+
+  #put(key: CacheKey, response: StoredResponse, reservation: Reservation): void {
+    this.#store.put(key, response, reservation)
+    this.#encoder.encode(key, response)
   }
 
   /** Those who read the bytes go on. */

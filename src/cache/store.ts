@@ -141,6 +141,18 @@ export class Store {
     return true
   }
 
+  /**
+   * Adds what was reserved to what a stored answer weighs. False when `stored` is no longer what the key holds: the
+   * reservation is the caller's to release then.
+   */
+  enlarge(key: CacheKey, stored: StoredResponse, reservation: Reservation): boolean {
+    const entry = this.#entries.peek(key)
+    if (entry === undefined || this.peek(key) !== stored) return false
+    reservation.release()
+    this.#entries.set(key, { ...entry, costBytes: entry.costBytes + reservation.bytes })
+    return true
+  }
+
   delete(key: CacheKey): boolean {
     const entry = this.#entries.peek(key)
     if (entry === undefined) return false

@@ -6,12 +6,14 @@
  * a revalidation makes a new one around the same Body.
  */
 
+import { isUntransformable, varyByEncoding } from '../http/content-coding.ts'
 import { formatHttpDate } from '../http/date.ts'
 import { isFieldValue } from '../http/headers.ts'
 import type { RequestDirectives } from '../http/request-directives.ts'
 import { isToken } from '../http/syntax.ts'
 import type { Body } from './body.ts'
 import { BufferedBody } from './buffered-body.ts'
+import type { Encodings } from './encodings.ts'
 import type { Freshness } from './policy.ts'
 import { NO_VARIANT, type Variant } from './variants.ts'
 
@@ -26,6 +28,8 @@ export interface StoredResponse {
   readonly date: string | undefined
   readonly contentType: string | undefined
   readonly body: Body
+  /** Of a complete body, as far as they are made; undefined where it only goes out as it is. */
+  readonly encodings: Encodings<StoredResponse> | undefined
   /** Which requests it answers, beside the one it was fetched for. */
   readonly variant: Variant
   /** What caches before this one said (RFC 9211 §2): members of Cache-Status, in front of ours. */
@@ -49,6 +53,8 @@ export interface ResponseParts {
   readonly setCookies?: readonly string[] | undefined
   readonly contentType: string | undefined
   readonly body: Body
+  /** Where they are given the answer says that it varies by Accept-Encoding. */
+  readonly encodings?: Encodings<StoredResponse> | undefined
   /** @default answers every request for its key */
   readonly variant?: Variant
   readonly responseTimeMs: number
@@ -81,8 +87,11 @@ const SPELLING: ReadonlyMap<string, string> = new Map([
   ['vary', 'Vary'],
 ])
 
-export function makeStoredResponse(parts: ResponseParts): StoredResponse {
-  const { status, headers, body, contentType, responseTimeMs, freshness, variant = NO_VARIANT } = parts
+export function makeStoredResponse(received: ResponseParts): StoredResponse {
+  // Also written between the parts of a multipart body, where no parser of ours looks at it.
+  const contentType = isWritable(received.contentType) ? received.contentType : undefined
+  const parts = { ...received, contentType }
+  const { status, headers, body, responseTimeMs, freshness, variant = NO_VARIANT } = parts
   const upstreamStatus = headers['cache-status']
   return {
     status,
@@ -93,8 +102,9 @@ export function makeStoredResponse(parts: ResponseParts): StoredResponse {
     date: headers['date'],
     contentType,
     body,
+    encodings: parts.encodings,
     variant,
-    upstreamStatus: upstreamStatus !== undefined && isFieldValue(upstreamStatus) ? upstreamStatus : undefined,
+    upstreamStatus: isWritable(upstreamStatus) ? upstreamStatus : undefined,
     responseTimeMs,
     initialAgeSeconds: freshness.initialAgeSeconds,
     staleAtMs: freshness.staleAtMs,
@@ -117,7 +127,9 @@ export function refreshStoredResponse(
 ): StoredResponse {
   const { status, contentType, body, variant } = stored
   const setCookies = newerCookies.length > 0 ? newerCookies : setCookiesOf(stored)
-  return makeStoredResponse({ status, headers, setCookies, contentType, body, variant, responseTimeMs, freshness })
+  const encodings = isUntransformable(headers) ? undefined : stored.encodings
+  const made = { status, contentType, body, variant, encodings }
+  return makeStoredResponse({ ...made, headers, setCookies, responseTimeMs, freshness })
 }
 
 function setCookiesOf({ headerPairs }: StoredResponse): readonly string[] {
@@ -187,16 +199,31 @@ export function memoryCost(key: string, headerPairs: readonly string[], bodyByte
 /** Map entry, list links, StoredResponse, Body and their arrays, rounded up. */
 const OBJECT_OVERHEAD_BYTES = 1024
 
-function preparePairs({ status, headers, setCookies = [], contentType, body }: ResponseParts): readonly string[] {
+function isWritable(value: string | undefined): value is string {
+  return value !== undefined && isFieldValue(value)
+}
+
+function preparePairs({
+  status,
+  headers,
+  setCookies = [],
+  contentType,
+  body,
+  encodings,
+}: ResponseParts): readonly string[] {
   const pairs: string[] = []
-  if (contentType !== undefined && isFieldValue(contentType)) pairs.push('Content-Type', contentType)
+  if (contentType !== undefined) pairs.push('Content-Type', contentType)
   for (const [name, value] of Object.entries(headers)) {
-    if (PER_ANSWER.has(name) || !isToken(name) || !isFieldValue(value)) continue
+    if (PER_ANSWER.has(name) || (name === 'vary' && encodings !== undefined) || !isToken(name) || !isFieldValue(value))
+      continue
     pairs.push(SPELLING.get(name) ?? name, value)
   }
+  if (encodings !== undefined) pairs.push('Vary', varyByEncoding(headers['vary']))
   for (const cookie of setCookies) if (isFieldValue(cookie)) pairs.push('Set-Cookie', cookie)
+  // A playlist or a text track is never to be run as what a browser takes it for.
+  if (headers['x-content-type-options'] === undefined) pairs.push('X-Content-Type-Options', 'nosniff')
   if (status === 200 && body.kind !== 'streamed') pairs.push('Accept-Ranges', 'bytes')
   const date = headers['date']
-  if (date !== undefined && isFieldValue(date)) pairs.push('Date', date)
+  if (isWritable(date)) pairs.push('Date', date)
   return pairs
 }

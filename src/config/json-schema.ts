@@ -6,7 +6,6 @@
 
 import { writeFileSync } from 'node:fs'
 import * as z from 'zod'
-import { plannedShape } from './option.ts'
 import { configSchema } from './schema.ts'
 
 /** Where the schema is published, beside the configurations that refer to it. */
@@ -23,11 +22,6 @@ function toJsonSchema(schema: z.core.$ZodType): z.core.JSONSchema.BaseSchema {
     // The draft that editors know best.
     target: 'draft-07',
     override: ({ zodSchema, jsonSchema }) => {
-      const planned = plannedShape(zodSchema)
-      if (planned !== undefined) {
-        const { $schema: _, ...shape } = toJsonSchema(planned)
-        Object.assign(jsonSchema, shape, { description: `Not supported yet. ${shape.description ?? ''}` })
-      }
       // zod leaves these two out where a value is transformed; ours are in the file's own notation and right.
       const { default: written, examples } = z.globalRegistry.get(zodSchema) ?? {}
       if (written !== undefined) jsonSchema['default'] = written

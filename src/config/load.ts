@@ -32,6 +32,10 @@ const SECRET_KEYS: ReadonlySet<PropertyKey> = new Set([
   'secretAccessKey',
   'sessionToken',
   'token',
+  'keys',
+  'salt',
+  'expression',
+  'values',
   'responseHeaders',
 ])
 /** URLs can carry credentials and signatures in these. */

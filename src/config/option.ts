@@ -82,33 +82,6 @@ export const EVEN_IF_WRONG_IN_LIST = {
   when: ({ value }: { readonly value: unknown }) => Array.isArray(value),
 }
 
-/** The full shape of what is refused for now, for the JSON Schema. */
-const plannedShapes = new WeakMap<z.core.$ZodType, z.core.$ZodType>()
-
-/** What a refused option will look like; undefined for all others. */
-export function plannedShape(schema: z.core.$ZodType): z.core.$ZodType | undefined {
-  return plannedShapes.get(schema)
-}
-
-/** Marks an option of a later version: its shape is published, its presence is refused and never silently ignored. */
-export function notSupportedYet(shape: z.core.$ZodType) {
-  return planned(refused(z.unknown(), 'not supported yet').optional(), shape)
-}
-
-/** Publishes `shape` in place of a schema that refuses it. */
-function planned<Refusal extends z.ZodType>(refusal: Refusal, shape: z.core.$ZodType): Refusal {
-  plannedShapes.set(refusal, shape)
-  return refusal
-}
-
-/** What matches `input` is refused with that sentence. */
-function refused<Input extends z.ZodType>(input: Input, fault: string) {
-  return input.transform((_, context): never => {
-    context.addIssue({ code: 'custom', message: fault })
-    return z.NEVER
-  })
-}
-
 function unknownKey(key: string, known: readonly string[]): string {
   const meant = nearest(key, known)
   return meant === undefined ? 'unknown key' : `unknown key, did you mean "${meant}"?`

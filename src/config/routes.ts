@@ -9,10 +9,11 @@ import * as z from 'zod'
 import { isFieldValue, isHopByHop } from '../http/headers.ts'
 import { compilePattern } from '../http/pattern.ts'
 import { isToken } from '../http/syntax.ts'
+import { access } from './access.ts'
 import { cors } from './cors.ts'
-import { filledText, flag, oneOf, textThat, time } from './kinds.ts'
+import { flag, oneOf, textThat, time } from './kinds.ts'
 import type { Kind, Reading } from './option.ts'
-import { EVEN_IF_WRONG, list, notSupportedYet, option, section, table } from './option.ts'
+import { EVEN_IF_WRONG, list, option, section, table } from './option.ts'
 import { readEndpoint } from './origins.ts'
 
 /** Fields that say what the bytes are or how they were come by: wrong ones would break ranges, revalidation or age. */
@@ -32,7 +33,7 @@ const CORS_FIELD = /^(?:access-control-.*|timing-allow-origin)$/i
 const NO_ORIGIN = 'expected the name of an origin'
 
 /** What a route that passes through may have beside `passthrough`; everything else is about objects and their copies. */
-const OF_ANY_ROUTE = new Set(['match', 'passthrough', 'responseHeaders', 'cors'])
+const OF_ANY_ROUTE = new Set(['access', 'match', 'passthrough', 'responseHeaders', 'cors'])
 
 /** In the file's own notation, and as it is understood. */
 const NEGATIVE_TTL = { written: { 404: '1s', 403: '1s' } }
@@ -95,13 +96,15 @@ const methodNames: Kind<readonly string[]> = {
 
 const query = section({
   include: z
-    .array(option(filledText, 'Name of a query parameter.'), { error: 'expected a list of parameter names' })
+    .array(option(textThat(readParameter), 'Name of a query parameter.'), {
+      error: 'expected a list of parameter names',
+    })
     .meta({ description: 'Query parameters that are part of the key; none where the list is empty.' }),
 })
   .optional()
   .meta({
     description:
-      'Which query parameters make a difference. Default: none for an s3 origin, all for an http one. What is not part of the key does not reach the origin either.',
+      'Which query parameters make a difference. Default: none for an s3 origin, all for an http one. Of playlists of an http origin _HLS_msn, _HLS_part and _HLS_skip always are. What is not part of the key does not reach the origin either.',
   })
 
 const negativeTtl = table(
@@ -155,7 +158,7 @@ const route = section({
   ttl: option(time, 'Freshness, whatever the origin says. Default: what the origin says.').optional(),
   defaultTtl: option(
     time,
-    'Freshness where the origin says nothing. Default: by media type: playlists 2s, segments 14d, everything else 60s.',
+    'Freshness where the origin says nothing. Default: by kind: live playlists half of their target duration or update period, finished ones 5m, multivariant ones 1m, others 2s; segments and films 14d, subtitles 1h, keys 5m, everything else 60s.',
   ).optional(),
   negativeTtl,
   query,
@@ -184,8 +187,18 @@ const route = section({
     flag,
     'false: an answer that sets cookies is not kept. HTTP origins only. Default: true, as the standard has it: an origin forbids it by private or no-store.',
   ).optional(),
+  compression: option(
+    flag,
+    'true: playlists, manifests, subtitles and JSON are kept in brotli and gzip too, for clients that take them. Segments, what an origin has encoded and what it forbids to change (no-transform) go out as they are. Default: true.',
+  )
+    .optional()
+    .meta({ default: true }),
   cors,
-  access: notSupportedYet(z.looseObject({}).meta({ description: 'Who may ask: signed URLs.' })),
+  serverTiming: option(
+    flag,
+    'true: answers carry Server-Timing, by which a page sees whether they came from memory and how long the origin took. Default: false.',
+  ).optional(),
+  access,
   passthrough: option(
     textThat((written) => readEndpoint(written, 'http://127.0.0.1:3000'), { examples: ['http://127.0.0.1:3000'] }),
     'In place of origin: address of a server, http or https, that gets the requests as they are, WebSockets included. Every method, nothing is cached; the path is sent as it was asked for, so the address has none.',
@@ -226,7 +239,13 @@ const route = section({
           staleWhileRevalidate: staleWhileRevalidate ?? 0,
           staleIfError: staleIfError ?? STALE_IF_ERROR_MS,
         }
-      : { match: rules.match, passthrough, responseHeaders: rules.responseHeaders, cors: rules.cors }
+      : {
+          match: rules.match,
+          passthrough,
+          access: rules.access,
+          responseHeaders: rules.responseHeaders,
+          cors: rules.cors,
+        }
   })
   .meta({
     description: 'A path pattern with its origin and its rules, or with the server that its requests are passed on to.',
@@ -249,6 +268,11 @@ function readPattern(pattern: string): Reading<string> {
     if (!(error instanceof SyntaxError)) throw error
     return { fault: `expected a path pattern: ${error.message}` }
   }
+}
+
+function readParameter(name: string): Reading<string> {
+  if (name === '') return { fault: 'expected a string that is not empty' }
+  return name === 'CMCD' ? { fault: 'is about the player, and never part of the key' } : { value: name }
 }
 
 function readPrefix(prefix: string): Reading<string> {

@@ -8,19 +8,13 @@
 import * as z from 'zod'
 import { address, type HostAndPort, network, parseAddress } from './address.ts'
 import { admin } from './admin.ts'
-import { filledText, flag, oneOf, size } from './kinds.ts'
-import {
-  EVEN_IF_WRONG,
-  EVEN_IF_WRONG_IN_LIST,
-  list,
-  notSupportedYet,
-  option,
-  optionWithDefault,
-  section,
-} from './option.ts'
+import { flag, oneOf, size } from './kinds.ts'
+import { limits } from './limits.ts'
+import { EVEN_IF_WRONG, EVEN_IF_WRONG_IN_LIST, list, option, optionWithDefault, section } from './option.ts'
 import { origins } from './origins.ts'
 import { quoted } from './path.ts'
 import { defaultNegativeTtl, routes } from './routes.ts'
+import { tls } from './tls.ts'
 import { formatSize } from './units.ts'
 
 const DEFAULT_MAX_OBJECT_BYTES = 8 * 1024 ** 2
@@ -29,12 +23,7 @@ const DEFAULT_SLICE_BYTES = 1024 ** 2
 const listener = section({
   address: option(address, 'Where to listen: host:port, an IPv6 host in brackets; port 0 takes any free one.'),
   highWaterMark: optionWithDefault(size, 'Write buffer of one response.', '1MiB'),
-  tls: notSupportedYet(
-    section({
-      cert: option(filledText, 'Path of the certificate chain, PEM.'),
-      key: option(filledText, 'Path of the private key, PEM.'),
-    }).meta({ description: 'Speak HTTPS: HTTP/2 and HTTP/1.1.' }),
-  ),
+  tls,
 }).meta({ description: 'A listener.' })
 
 const listen = list(listener, 'listener')
@@ -116,7 +105,7 @@ const trustedProxies = z
 const OF_HTTP_ROUTES = ['methods', 'requestCacheControl', 'storeSetCookie'] as const
 
 /** The whole file. What it takes in is the tree of the YAML after `${NAME}` was replaced. */
-export const configSchema = section({ listen, admin, trustedProxies, cache, log, origins, routes })
+export const configSchema = section({ listen, admin, trustedProxies, limits, cache, log, origins, routes })
   .superRefine((written, context) => {
     const known = isMapping(written.origins) ? Object.keys(written.origins) : undefined
     if (known === undefined || known.length === 0 || !Array.isArray(written.routes)) return
@@ -172,12 +161,16 @@ export type Config = DeepReadonly<z.output<typeof configSchema>>
 export type ListenConfig = Config['listen'][number]
 export type AdminConfig = NonNullable<Config['admin']>
 export type CacheConfig = Config['cache']
+export type LimitsConfig = Config['limits']
 export type LogConfig = Config['log']
 export type OriginConfig = Config['origins'][string]
 export type S3OriginConfig = Extract<OriginConfig, { readonly type: 's3' }>
 export type HttpOriginConfig = Extract<OriginConfig, { readonly type: 'http' }>
 export type PoolConfig = OriginConfig['pool']
 export type RouteConfig = Config['routes'][number]
+/** Whom a route answers. */
+export type AccessConfig = NonNullable<RouteConfig['access']>
+export type TokensConfig = NonNullable<AccessConfig['tokens']>
 /** A route whose objects are cached. */
 export type CachedRouteConfig = Exclude<RouteConfig, { readonly passthrough: string }>
 /** A route whose requests go to another server as they are. */

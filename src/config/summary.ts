@@ -1,12 +1,12 @@
 /** What a good configuration says, in the few lines that `check` prints. Holds no secrets. */
 
-import type { CachedRouteConfig, Config, OriginConfig, RouteConfig } from './schema.ts'
+import type { AccessConfig, CachedRouteConfig, Config, OriginConfig, RouteConfig } from './schema.ts'
 import { formatSize, formatTime } from './units.ts'
 
 /** Listeners, origins and routes, the routes in the order in which they are tried. */
 export function summarise({ listen, admin, cache, origins, routes }: Config): string {
   const lines = [
-    ...listen.map(({ address }) => `listen  ${address}`),
+    ...listen.map(({ address, tls }) => `listen  ${address}${tls === undefined ? '' : ', TLS'}`),
     ...(admin === undefined
       ? []
       : [`admin   ${admin.address}, ${admin.token === undefined ? 'without' : 'with'} a token`]),
@@ -15,7 +15,7 @@ export function summarise({ listen, admin, cache, origins, routes }: Config): st
       ([name, origin]) =>
         `origin  ${name}: ${origin.type} at ${addressOf(origin)}, ${origin.pool.maxSockets} sockets${rateOf(origin)}`,
     ),
-    ...routes.map((route) => `route   ${route.match} → ${destinationOf(route)}`),
+    ...routes.map((route) => `route   ${route.match} → ${destinationOf(route)}${accessOf(route.access)}`),
   ]
   return lines.map((line) => `  ${line}\n`).join('')
 }
@@ -36,4 +36,16 @@ function destinationOf(route: RouteConfig): string {
 
 function ttlOf({ ttl }: CachedRouteConfig): string {
   return ttl === undefined ? '' : `, ttl ${formatTime(ttl)}`
+}
+
+/** What it demands, in the order of the file. */
+function accessOf(access: AccessConfig | undefined): string {
+  if (access === undefined) return ''
+  const demands = [
+    access.tokens && `${access.tokens.scheme} tokens`,
+    access.networks && 'networks',
+    access.referers && 'referers',
+    access.secretHeader && 'a secret header',
+  ]
+  return demands.map((demand) => (demand === undefined ? '' : `, ${demand}`)).join('')
 }

@@ -49,6 +49,20 @@ export function normaliseAcceptLanguage(value: string): string | undefined {
   return weights === undefined ? undefined : formatWeights(weights)
 }
 
+/**
+ * Those of the offered codings that a request takes at least as gladly as no coding at all: by weight, and those of
+ * equal weight in the order in which they are offered. `*` stands for what is not listed, `identity` among it; where
+ * nothing is said of `identity` it is taken last (RFC 9110 §12.5.3). None where the value is malformed.
+ */
+export function acceptableCodings<Coding extends string>(value: string, offered: readonly Coding[]): readonly Coding[] {
+  const weights = parseWeights(value, codingName)
+  if (weights === undefined) return []
+  const weightOf = (name: string) => weights.get(name) ?? weights.get('*') ?? 0
+  return offered
+    .filter((coding) => weightOf(coding) > 0 && weightOf(coding) >= weightOf('identity'))
+    .toSorted((a, b) => weightOf(b) - weightOf(a))
+}
+
 function codingName(text: string): string | undefined {
   if (!isToken(text)) return undefined
   return text === 'x-gzip' || text === 'x-compress' ? text.slice(2) : text

@@ -22,7 +22,7 @@ export type RangeSelection =
   | { readonly kind: 'ranges'; readonly ranges: readonly ByteRange[] }
   | { readonly kind: 'unsatisfiable' }
 
-/** A request for more ranges than this gets the whole body: many small ranges are an attack (RFC 9110 §17.15). */
+/** Where nothing else is said, a request for more ranges than this gets the whole body: many small ranges are an attack (RFC 9110 §17.15). */
 export const MAX_RANGES = 16
 
 const UNIT = /^bytes=/i
@@ -40,8 +40,9 @@ type Member = ByteRange | 'malformed' | 'unsatisfiable' | 'whole'
  * get the whole body instead.
  *
  * @param length of the whole body, in bytes
+ * @param maxRanges a request for more gets the whole body
  */
-export function selectRanges(header: string | undefined, length: number): RangeSelection {
+export function selectRanges(header: string | undefined, length: number, maxRanges = MAX_RANGES): RangeSelection {
   if (header === undefined || !UNIT.test(header)) return whole
 
   const ranges: ByteRange[] = []
@@ -50,7 +51,7 @@ export function selectRanges(header: string | undefined, length: number): RangeS
   let isWhole = false
   for (let start = nextMember(header, 'bytes='.length); start < header.length; ) {
     memberCount += 1
-    if (memberCount > MAX_RANGES) return whole
+    if (memberCount > maxRanges) return whole
     const end = endAtComma(header, start)
     const member = resolveMember(trimWhitespace(header.slice(start, end)), length)
     if (member === 'malformed') return whole

@@ -35,3 +35,15 @@ export function compileSite(site: SitePattern): RegExp {
     .replace(/:\*$/, '(?::[0-9]{1,5})?')
   return new RegExp(`^${text}$`)
 }
+
+/** Whether an origin as browsers write it is one of some sites. */
+export type SiteTest = (origin: string) => boolean
+
+/** @param sites what {@link parseSite} gave */
+export function compileSites(sites: readonly SitePattern[]): SiteTest {
+  const patterns = sites.map(compileSite)
+  return (written) => {
+    const origin = written.toLowerCase()
+    return patterns.some((pattern) => pattern.test(origin))
+  }
+}

@@ -9,7 +9,7 @@
  * put into a header.
  */
 
-/** Longest target taken, in bytes, query included. */
+/** Longest target taken where nothing else is said, in bytes, query included. */
 export const MAX_TARGET_BYTES = 8192
 
 /** Longest object name S3 knows, in bytes of UTF-8. */
@@ -53,8 +53,8 @@ const DOT_SEGMENT = /\/\.{1,2}(?:\/|$)/
  * Takes origin-form only (RFC 9112 §3.2.1); a proxy's absolute-form, CONNECT's authority-form and `*` are refused.
  * The query is held to the permitted characters and otherwise left alone.
  */
-export function parseTarget(target: string): RequestTarget {
-  if (target.length > MAX_TARGET_BYTES) return targetTooLong
+export function parseTarget(target: string, maxBytes = MAX_TARGET_BYTES): RequestTarget {
+  if (target.length > maxBytes) return targetTooLong
   if (target.charCodeAt(0) !== SLASH) return notOriginForm
 
   let pathEnd = -1

@@ -1,20 +1,21 @@
 /**
  * LogOutput: the log's lines on their way out, to a reader that may be slow, stand still, or be gone.
  *
- * | state     | what it does                                                                          |
- * |-----------|---------------------------------------------------------------------------------------|
- * | `idle`    | nothing waits                                                                         |
- * | `writing` | one write is under way, further lines wait for it and go out together in the next one |
- * | `pausing` | there is no room where it writes: it tries again after a pause                        |
+ * | state       | what it does                                                                          |
+ * |-------------|---------------------------------------------------------------------------------------|
+ * | `idle`      | nothing waits                                                                         |
+ * | `gathering` | lines that have a moment wait for others to go out with                               |
+ * | `writing`   | one write is under way, further lines wait for it and go out together in the next one |
+ * | `pausing`   | there is no room where it writes: it tries again after a pause                        |
  *
- * `idle → writing → idle`, `writing ⇄ pausing`.
+ * `idle → writing → idle`, `idle → gathering → writing → gathering`, `writing ⇄ pausing`.
  *
  * Invariant: `write()` neither blocks nor throws, and no more than `MAX_WAITING_BYTES` wait. Lines that find no room are
  * lost, as are those whose write fails, whatever the reason; the next line is tried again, since a reader may come back
  * and a full disk be emptied. How many lines were lost is told once something can be written again.
  */
 
-import type { Clock } from '../clock.ts'
+import type { Clock, Timer } from '../clock.ts'
 
 export interface LogOutputOptions {
   /** Writes these bytes or the first of them, and says how many; called again only after it has said so. */
@@ -28,16 +29,23 @@ export interface LogOutputOptions {
 export const MAX_WAITING_BYTES = 1024 * 1024
 /** Doubled from the first to the second while nothing can be written. */
 const [MIN_PAUSE_MS, MAX_PAUSE_MS] = [5, 640]
+/** A write costs as much as putting some ten lines together, so lines that come in crowds wait for each other. */
+const GATHER_MS = 50
+/** As many bytes do not wait. */
+const GATHERED_BYTES = 64 * 1024
 const NOTHING = Buffer.alloc(0)
 const NEWLINE = 10
 
 export class LogOutput {
   readonly #options: LogOutputOptions
-  #state: 'idle' | 'writing' | 'pausing' = 'idle'
+  #state: 'idle' | 'gathering' | 'writing' | 'pausing' = 'idle'
   #lines: string[] = []
   #linesBytes = 0
   /** What is being written, without what has been. */
   #rest: Buffer = NOTHING
+  /** One of the lines is not to wait for others. */
+  #isUrgent = false
+  #gatherTimer: Timer | undefined
   #lost = 0
   #pauseMs = MIN_PAUSE_MS
   /** The last byte that went out was not the end of a line. */
@@ -54,20 +62,55 @@ export class LogOutput {
 
   /** @param line one or more of them, with their ends */
   write(line: string): void {
-    const bytes = Buffer.byteLength(line)
-    if (this.waitingBytes + bytes > MAX_WAITING_BYTES) {
-      this.#lost += linesIn(line)
-      return
-    }
-    this.#lines.push(line)
-    this.#linesBytes += bytes
-    if (this.#state === 'idle') this.#writeNext()
+    if (!this.#add(line)) return
+    this.#isUrgent = true
+    if (this.#state === 'idle' || this.#state === 'gathering') this.#writeNext()
+  }
+
+  /**
+   * The same for a line that has a moment: it goes out within 50 ms, and with the next one that has not.
+   * Lines keep their order, whichever way they came.
+   */
+  writeSoon(line: string): void {
+    if (!this.#add(line)) return
+    if (this.#state === 'idle') this.#gather()
+    else if (this.#state === 'gathering' && this.#linesBytes >= GATHERED_BYTES) this.#writeNext()
   }
 
   /** Calls `done` as soon as nothing waits any more, because it has been written or is lost. */
   flush(done: () => void): void {
-    if (this.#state === 'idle') done()
-    else this.#flushed.push(done)
+    if (this.#state === 'idle') {
+      done()
+      return
+    }
+    this.#flushed.push(done)
+    if (this.#state === 'gathering') this.#writeNext()
+  }
+
+  /** False for lines that found no room. */
+  #add(line: string): boolean {
+    const bytes = Buffer.byteLength(line)
+    if (this.waitingBytes + bytes > MAX_WAITING_BYTES) {
+      this.#lost += linesIn(line)
+      return false
+    }
+    this.#lines.push(line)
+    this.#linesBytes += bytes
+    return true
+  }
+
+  #haveAMoment(): boolean {
+    return !this.#isUrgent && this.#flushed.length === 0 && this.#linesBytes < GATHERED_BYTES
+  }
+
+  #gather(): void {
+    this.#state = 'gathering'
+    if (this.#gatherTimer === undefined) this.#gatherTimer = this.#options.clock.after(GATHER_MS, this.#onGathered)
+    else this.#gatherTimer.refresh()
+  }
+
+  readonly #onGathered = (): void => {
+    if (this.#state === 'gathering') this.#writeNext()
   }
 
   #writeNext(): void {
@@ -96,7 +139,8 @@ export class LogOutput {
       this.#lost = 0
       this.#options.onLost(lines)
     }
-    this.#writeNext()
+    if (this.#rest.length === 0 && this.#lines.length > 0 && this.#haveAMoment()) this.#gather()
+    else this.#writeNext()
   }
 
   #pause(): void {
@@ -126,6 +170,7 @@ export class LogOutput {
     const text = this.#isWithinLine ? ['\n', ...this.#lines] : this.#lines
     this.#lines = []
     this.#linesBytes = 0
+    this.#isUrgent = false
     return Buffer.from(text.join(''))
   }
 }

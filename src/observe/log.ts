@@ -21,24 +21,39 @@ export interface LogOptions {
 
 const STANDARD_OUTPUT = 1
 
+export interface Log {
+  readonly logger: Logger
+  /** Writes a line of somebody's own making, one JSON object and its end, at level `info`. It may wait a moment. */
+  readonly writeLine: (line: string) => void
+}
+
 /**
- * Its `flush(done)` calls `done` when all lines have gone out, or are lost because nobody takes them.
+ * The logger's `flush(done)` calls `done` when all lines have gone out, or are lost because nobody takes them.
  *
  * @param destination takes the lines; without one they go to standard output, and neither a reader that stands still
  * nor one that is gone holds up who logs
  */
-export function createLog({ level, format }: LogOptions, clock: Clock, destination?: DestinationStream): Logger {
+export function createLog({ level, format }: LogOptions, clock: Clock, destination?: DestinationStream): Log {
   const output = destination ?? new LogOutput({ clock, write: writeStandardOutput, onLost: (lines) => onLost(lines) })
   const settings = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime }
-  const log = pino(settings, format === 'pretty' ? readable(output) : output)
-  const onLost = (lines: number) => log.warn({ lines }, 'log lines lost: standard output did not take them')
-  return log
+  const formatted = format === 'pretty' ? readable(output) : output
+  const logger = pino(settings, formatted)
+  const onLost = (lines: number) => logger.warn({ lines }, 'log lines lost: standard output did not take them')
+  return {
+    logger,
+    writeLine: (line) => {
+      if (!logger.isLevelEnabled('info')) return
+      if (formatted instanceof LogOutput) formatted.writeSoon(line)
+      else formatted.write(line)
+    },
+  }
 }
 
 const writeStandardOutput: ConstructorParameters<typeof LogOutput>[0]['write'] = (bytes, done) => {
   write(STANDARD_OUTPUT, bytes, done)
 }
 
+/** Somebody is looking: lines come out one at a time, as they are written. */
 function readable(output: DestinationStream | LogOutput): DestinationStream {
   const format = prettyFactory({
     colorize: isatty(STANDARD_OUTPUT),

@@ -3,15 +3,17 @@
  * everything before it reads would otherwise never come to see the answer.
  */
 
-import type { IncomingMessage } from 'node:http'
 import type { Clock } from '../clock.ts'
+import type { IncomingMessage } from './messages.ts'
+import { isHttp2 } from './messages.ts'
 
 /** Long enough for its sender to come to see the answer. */
 const LINGER_MS = 30_000
 
 /** Cuts the connection when the content has not ended by then. */
 export function dropContent(req: IncomingMessage, clock: Clock): void {
-  if (req.complete || req.destroyed) {
+  // A stream is closed with its answer (RFC 9113 §8.1); what is read here is what came until then.
+  if (req.complete || req.destroyed || isHttp2(req)) {
     req.resume()
     return
   }

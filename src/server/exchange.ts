@@ -1,63 +1,85 @@
 /**
- * Exchange: one request and its answer, from the first look to the connection's `close`, as the access log sees it.
+ * Exchange: one request and its answer, from the first look to the connection's `close`.
  *
- * It is recorded exactly once, however the answer ends. It holds the decoded path but never the query, where secrets
- * travel.
+ * It is recorded exactly once, however the answer ends, and is the record itself by then. It holds the decoded path but
+ * never the query, where secrets travel.
  */
 
-import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Body } from '../cache/body.ts'
 import type { Clock } from '../clock.ts'
+import type { CacheStatus } from '../http/cache-status.ts'
+import type { AccessLog, AccessRecord, CacheResult, ExchangeEnd } from '../observe/access-record.ts'
+import type { IncomingMessage, ServerResponse } from './messages.ts'
 
-/** What becomes known on the way. */
-export interface Exchange {
+export type { AccessLog, AccessRecord }
+
+export class Exchange implements AccessRecord {
   readonly startedMs: number
-  path: string | undefined
-  route: string | undefined
-  cacheStatus: string | undefined
-  /** Body bytes handed to the connection. */
-  bodyBytes: number
-  error: Error | undefined
-  /** What the answer is made from; it counts as held until the connection has closed or taken it all. */
-  body: Body | undefined
-  /** Present once the connection has changed protocols. It has ended in good order when both sides have ended it. */
-  switched: { readonly isEndedByBoth: boolean } | undefined
-}
-
-/** How an answer ended: `whole`; `cut` by us, since its body failed; or `left` by the client. */
-export type ExchangeEnd = 'whole' | 'cut' | 'left'
-
-export interface AccessRecord {
   readonly client: string | undefined
   readonly method: string | undefined
-  readonly path: string | undefined
-  readonly status: number
-  readonly bytes: number
-  readonly durationMs: number
-  readonly end: ExchangeEnd
-  readonly cacheStatus?: string
-  readonly route?: string
-  readonly error?: string
+  path: string | undefined
+  route: string | undefined
+  origin: string | undefined
+  cmcd: object | undefined
+  result: CacheResult = 'none'
+  cacheStatus: string | undefined
+  bytes = 0
+  ttfbMs: number | undefined
+  error: Error | undefined
+  /** Present once the connection has changed protocols. It has ended in good order when both sides have ended it. */
+  switched: { readonly isEndedByBoth: boolean } | undefined
+  /** These are known when it is over. */
+  status = 0
+  durationMs = 0
+  end: ExchangeEnd = 'left'
+  range: string | undefined
+  readonly #clock: Clock
+  #body: Body | undefined
+
+  constructor({ method, socket }: IncomingMessage, clock: Clock) {
+    this.startedMs = clock.now()
+    this.client = socket.remoteAddress
+    this.method = method
+    this.#clock = clock
+  }
+
+  /** What the answer is made from, in place of what it was to be made from; held until the exchange is over. */
+  holds(body: Body): void {
+    this.#body?.release()
+    this.#body = body
+    body.hold()
+  }
+
+  /** The header of the final answer is written now. */
+  answers(): void {
+    this.ttfbMs = this.#clock.now() - this.startedMs
+  }
+
+  /** What the cache did, and how that is said in the field. */
+  isAnsweredAs(status: CacheStatus, cacheStatus: string): void {
+    this.result = status.kind === 'hit' ? 'hit' : status.collapsed ? 'collapsed' : status.fwd
+    this.cacheStatus = cacheStatus
+  }
+
+  /** The connection has closed, or has taken all of the answer. */
+  closes(req: IncomingMessage, res: ServerResponse): void {
+    const { switched, error } = this
+    this.#body?.release()
+    this.#body = undefined
+    const isWhole = switched === undefined ? res.writableFinished : switched.isEndedByBoth
+    this.end = isWhole ? 'whole' : error === undefined ? 'left' : 'cut'
+    this.status = switched !== undefined ? 101 : res.headersSent ? res.statusCode : 499
+    this.durationMs = this.#clock.now() - this.startedMs
+    this.range = rangeOf(req)
+  }
 }
 
-export type AccessLog = (record: AccessRecord) => void
-
-/** Starts an exchange; the record goes to `accessLog` when the response closes. */
+/** Starts an exchange; it goes to `accessLog` when the response closes. */
 export function beginExchange(req: IncomingMessage, res: ServerResponse, clock: Clock, accessLog: AccessLog): Exchange {
-  const exchange: Exchange = {
-    startedMs: clock.now(),
-    path: undefined,
-    route: undefined,
-    cacheStatus: undefined,
-    bodyBytes: 0,
-    error: undefined,
-    body: undefined,
-    switched: undefined,
-  }
-  const client = req.socket.remoteAddress
-  res.once('close', () => {
-    exchange.body?.release()
-    accessLog(recordOf(req, res, exchange, client, clock.now()))
+  const exchange = new Exchange(req, clock)
+  res.on('close', () => {
+    exchange.closes(req, res)
+    accessLog(exchange)
   })
   // A response whose connection is gone reports each write as an error; `close` has told us already.
   res.on('error', (error) => {
@@ -66,26 +88,10 @@ export function beginExchange(req: IncomingMessage, res: ServerResponse, clock: 
   return exchange
 }
 
-function recordOf(
-  req: IncomingMessage,
-  res: ServerResponse,
-  exchange: Exchange,
-  client: string | undefined,
-  nowMs: number,
-): AccessRecord {
-  const { path, route, cacheStatus, bodyBytes, error, startedMs, switched } = exchange
-  const isWhole = switched === undefined ? res.writableFinished : switched.isEndedByBoth
-  const end: ExchangeEnd = isWhole ? 'whole' : error === undefined ? 'left' : 'cut'
-  return {
-    client,
-    method: req.method,
-    path,
-    status: switched !== undefined ? 101 : res.headersSent ? res.statusCode : 499,
-    bytes: bodyBytes,
-    durationMs: nowMs - startedMs,
-    end,
-    ...(cacheStatus !== undefined && { cacheStatus }),
-    ...(route !== undefined && { route }),
-    ...(error !== undefined && { error: error.message }),
-  }
+/** What is no Range of bytes may be anything. */
+const RANGE = /^bytes=[0-9, -]{1,100}$/
+
+function rangeOf({ headers }: IncomingMessage): string | undefined {
+  const { range } = headers
+  return range !== undefined && RANGE.test(range) ? range : undefined
 }

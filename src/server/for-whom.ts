@@ -5,9 +5,9 @@
  * where a field is told on, since a library on the way may edit those.
  */
 
-import type { IncomingMessage } from 'node:http'
 import { TLSSocket } from 'node:tls'
 import { type Forwarding, forwardingOf, requestedOf, type Trust } from '../http/forwarded.ts'
+import type { IncomingMessage } from './messages.ts'
 
 /** For whom a request is sent on: what its connection shows, and what a trusted peer says. */
 export function forwardingFor({ headersDistinct, socket }: IncomingMessage, isTrusted: Trust): Forwarding {

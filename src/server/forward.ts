@@ -4,7 +4,6 @@
  * It ends when the client leaves, and whatever fails on it becomes an answer or ends one visibly.
  */
 
-import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Cache } from '../cache/cache.ts'
 import type { Clock } from '../clock.ts'
 import type { ClientError } from '../errors.ts'
@@ -15,6 +14,7 @@ import { isPlaylist } from '../media/types.ts'
 import { dropContent } from './drop-content.ts'
 import { NO_PAIRS } from './fields.ts'
 import { forwarded, informer } from './forwarding.ts'
+import type { IncomingMessage, ServerResponse } from './messages.ts'
 import { hasContent } from './passed-fields.ts'
 import { invalidateAfter, relay } from './relay.ts'
 import type { Outgoing, ResponderOptions } from './respond.ts'
@@ -53,6 +53,7 @@ export interface Asked {
 export async function forward(outgoing: Outgoing, asked: Asked, options: ForwardOptions) {
   const { req, res } = outgoing
   const { route, object, path, directives } = asked
+  outgoing.exchange.result = 'miss'
   const { cache, clock, isTrusted } = options
   const { signal } = abortOnClose(res)
   await answering(outgoing, options, async () => {
@@ -85,6 +86,7 @@ export async function forward(outgoing: Outgoing, asked: Asked, options: Forward
 export async function passOn(outgoing: Outgoing, { route, object }: Asked, options: ForwardOptions) {
   const { req, res } = outgoing
   const { cache, clock, routes, isTrusted, uploads } = options
+  outgoing.exchange.result = 'method'
   const { signal } = abortOnClose(res)
   if (hasContent(req)) {
     uploads.begin(req.socket)
@@ -117,9 +119,12 @@ async function answering(outgoing: Outgoing, { onFault }: ForwardOptions, work: 
   }
 }
 
+/** One for all: without a reason `abort()` makes an error with a stack trace each time, for answers that went well too. */
+const CLIENT_GONE = new Error('the connection to the client has ended, or its answer has')
+
 function abortOnClose(res: ServerResponse): AbortController {
   const abort = new AbortController()
-  res.once('close', () => abort.abort())
+  res.once('close', () => abort.abort(CLIENT_GONE))
   return abort
 }
 

@@ -5,7 +5,6 @@
  * it is a proxy that is trusted to tell it.
  */
 
-import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { ClientRequest } from '../cache/cache.ts'
 import type { RequestFields } from '../cache/variants.ts'
 import type { Trust } from '../http/forwarded.ts'
@@ -14,6 +13,7 @@ import { fieldsByName, listsFields, originRequestFields, type RequestUse } from 
 import type { FieldPairs, Origin, OriginPriority } from '../origin/origin.ts'
 import { forwardingFor } from './for-whom.ts'
 import { sendInterim } from './interim.ts'
+import type { IncomingMessage, ServerResponse } from './messages.ts'
 import type { HttpRules } from './router.ts'
 
 export interface Forwarded {

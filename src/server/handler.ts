@@ -4,11 +4,13 @@
  * Every request gets exactly one answer or, where its client has left, none; and every exchange is recorded once.
  */
 
-import type { IncomingMessage, ServerResponse } from 'node:http'
 import { ttlSeconds } from '../cache/stored-response.ts'
 import type { ClientError } from '../errors.ts'
 import { parseTarget } from '../http/target.ts'
+import { readCmcd } from '../media/cmcd.ts'
 import { isPreflight } from '../media/cors.ts'
+import { admit } from './access/admit.ts'
+import { pathTokensOf } from './access/path-tokens.ts'
 import type { AccessLog } from './exchange.ts'
 import { beginExchange } from './exchange.ts'
 import { NO_PAIRS } from './fields.ts'
@@ -17,24 +19,35 @@ import type { Asked, ForwardOptions } from './forward.ts'
 import { forward, passOn, repeatable } from './forward.ts'
 import { originFor, requestDirectives, selectingFields } from './forwarding.ts'
 import { framingFault } from './framing.ts'
+import type { IncomingMessage, ServerResponse } from './messages.ts'
+import { isHttp2 } from './messages.ts'
 import { isPassthrough } from './passed-traffic.ts'
+import type { RequestRate } from './request-rate.ts'
 import type { Outgoing } from './respond.ts'
 import { respond, sendError, sendNoContent } from './respond.ts'
 import { findRoute, requestedObject } from './router.ts'
 
 export interface HandlerOptions extends ForwardOptions {
   readonly accessLog: AccessLog
+  /** Whether anybody looks at what players tell of themselves. */
+  readonly readsCmcd?: boolean
+  /** @default 8 KiB */
+  readonly maxTargetBytes?: number
+  /** Absent: clients may ask as often as they like. */
+  readonly requestRate?: RequestRate | undefined
 }
 
 export type Handler = (req: IncomingMessage, res: ServerResponse) => void
 
+const TOO_MANY_REQUESTS: ClientError = { status: 429, text: 'Too many requests' }
 const NOT_FOUND: ClientError = { status: 404, text: 'Not found' }
 const BAD_ESCAPE: ClientError = { status: 400, text: 'Bad percent-escape in the path' }
 const PATH_TOO_LONG: ClientError = { status: 414, text: 'The path is too long' }
 const READ_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD'])
 
 export function createHandler(options: HandlerOptions): Handler {
-  const { routes, cache, clock, accessLog, isTrusted } = options
+  const { routes, cache, clock, accessLog, isTrusted, readsCmcd, maxTargetBytes, requestRate } = options
+  const takePathToken = pathTokensOf(routes)
   const distrusted = new WeakSet<IncomingMessage['socket']>()
 
   return (req, res) => {
@@ -44,20 +57,25 @@ export function createHandler(options: HandlerOptions): Handler {
     const unrouted: Outgoing = { req, res, exchange, routeHeaders: NO_PAIRS }
     const fault = framingFault(req)
     if (fault !== undefined) {
-      distrusted.add(req.socket)
+      if (!isHttp2(req)) distrusted.add(req.socket)
       return sendError(unrouted, fault, ['Connection', 'close'])
     }
-    const target = parseTarget(req.url ?? '')
-    if (target.kind === 'refused') return sendError(unrouted, target)
-    exchange.path = target.path
+    const retryAfterSeconds = requestRate?.refuse(req, exchange.startedMs)
+    if (retryAfterSeconds !== undefined) return sendError(unrouted, { ...TOO_MANY_REQUESTS, retryAfterSeconds })
+    const sentTarget = takePathToken(parseTarget(req.url ?? '', maxTargetBytes))
+    if (sentTarget.kind === 'refused') return sendError(unrouted, sentTarget)
+    exchange.path = sentTarget.path
+    if (readsCmcd) exchange.cmcd = readCmcd(sentTarget.query, req.headers)
 
-    const route = findRoute(routes, target.path)
+    const route = findRoute(routes, sentTarget.path)
     if (route === undefined) return sendError(unrouted, NOT_FOUND)
     exchange.route = route.match
     const routeHeaders = route.cors?.fieldsFor(req.headers.origin) ?? route.responseHeaders
-    const outgoing: Outgoing = { req, res, exchange, routeHeaders }
+    const outgoing: Outgoing = { req, res, exchange, routeHeaders, tellsTiming: route.tellsTiming === true }
     if (route.cors !== undefined && isPreflight(req.method, req.headers))
       return sendNoContent(outgoing, route.cors.preflightFields)
+    const target = admit(outgoing, sentTarget, route.access)
+    if (target === undefined) return
     if (isPassthrough(route)) return route.passthrough.pass(outgoing)
     const { method = 'GET' } = req
     const methods = route.http?.methods ?? READ_METHODS
@@ -66,6 +84,7 @@ export function createHandler(options: HandlerOptions): Handler {
     if (object === 'none') return sendError(outgoing, NOT_FOUND)
     if (object === 'bad-escape') return sendError(outgoing, BAD_ESCAPE)
     if (object === 'too-long') return sendError(outgoing, PATH_TOO_LONG)
+    exchange.origin = route.origin.name
     const directives = route.http && requestDirectives(req, route.http)
     const asked: Asked = { route, object, path: target.path, directives }
     if (method !== 'GET' && method !== 'HEAD') return void passOn(outgoing, asked, options)

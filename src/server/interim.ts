@@ -4,12 +4,13 @@
  * Invariant: none gets between the header and the body of another answer, nor behind the header of its own.
  */
 
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from './messages.ts'
+import { isHttp10 } from './messages.ts'
 
 /** Sends one on if its client can have it now; it does without otherwise. */
 export function sendInterim(req: IncomingMessage, res: ServerResponse, status: number, pairs: readonly string[]): void {
   // HTTP/1.0 has none; and Node can send them since 26.
-  if (req.httpVersionMinor === 0 || !isOnTurn(res) || typeof res.writeInformation !== 'function') return
+  if (isHttp10(req) || !isOnTurn(res) || typeof res.writeInformation !== 'function') return
   res.writeInformation(status, [...pairs])
 }
 

@@ -33,6 +33,7 @@ export function passAnswer(answer: IncomingMessage, passing: AnswerPassing): boo
   const { statusCode: status = 0, statusMessage: reason = '' } = answer
   if (status < 200 || status > 999) return false
   const pairs = composeFields(status, answerPairs(answer), routeHeaders, [])
+  exchange.answers()
   if (isFieldValue(reason) && reason !== '') res.writeHead(status, reason, pairs)
   else res.writeHead(status, pairs)
   // An event stream's client wants to know that it is connected before there is an event.
@@ -46,7 +47,7 @@ export function passAnswer(answer: IncomingMessage, passing: AnswerPassing): boo
   }
   answer.on('data', (chunk: Buffer) => {
     watch.progress()
-    exchange.bodyBytes += chunk.length
+    exchange.bytes += chunk.length
     if (res.write(chunk) || res.destroyed) return
     answer.pause()
     watch.pause()

@@ -9,13 +9,15 @@
  * from.
  */
 
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage as OriginAnswer } from 'node:http'
 import type { ClientError } from '../errors.ts'
 import { formatCacheStatus } from '../http/cache-status.ts'
 import type { Trust } from '../http/forwarded.ts'
 import { connectionOptions, isFieldValue, isHopByHop } from '../http/headers.ts'
 import { isToken, trimWhitespace } from '../http/syntax.ts'
 import { forwardingFor } from './for-whom.ts'
+import type { IncomingMessage } from './messages.ts'
+import { isHttp10 } from './messages.ts'
 
 /** Lower-case names; a list is written as several lines, in its order. */
 export type FieldValues = Record<string, string | string[]>
@@ -55,8 +57,8 @@ export function hasForeignCoding({ rawHeaders }: IncomingMessage): boolean {
 }
 
 /** Whether the client waits to be invited before it sends its content (RFC 9110 §10.1.1). */
-export function expectsContinue({ rawHeaders, httpVersionMinor }: IncomingMessage): boolean {
-  return httpVersionMinor > 0 && groupByName(rawHeaders).has('expect')
+export function expectsContinue(req: IncomingMessage): boolean {
+  return !isHttp10(req) && groupByName(req.rawHeaders).has('expect')
 }
 
 /**
@@ -84,7 +86,7 @@ export function upgradeFields(req: IncomingMessage, isTrusted: Trust): FieldValu
 }
 
 /** name, value, …: the header of the origin's answer as it goes on to the client, our Cache-Status behind its own. */
-export function answerPairs({ rawHeaders, headers, statusCode }: IncomingMessage): string[] {
+export function answerPairs({ rawHeaders, headers, statusCode }: OriginAnswer): string[] {
   const pairs = endToEndPairs(rawHeaders, (name) => {
     if (name === 'cache-status') return false
     return name !== 'content-length' || (statusCode !== 204 && headers['transfer-encoding'] === undefined)
@@ -99,7 +101,7 @@ export function interimPairs(rawHeaders: readonly string[]): string[] {
 }
 
 /** What the origin says as it agrees to change protocols, the words that make the change included. */
-export function switchingFields({ rawHeaders }: IncomingMessage): FieldValues {
+export function switchingFields({ rawHeaders }: OriginAnswer): FieldValues {
   const fields: FieldValues = {}
   for (const [name, values] of groupByName(endToEndPairs(rawHeaders, (name) => name !== 'content-length'))) {
     fields[name] = values

@@ -12,9 +12,13 @@ import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Clock } from '../clock.ts'
 import { parseTarget } from '../http/target.ts'
+import { admit } from './access/admit.ts'
+import type { TakePathToken } from './access/path-tokens.ts'
+import { pathTokensOf } from './access/path-tokens.ts'
 import type { AccessLog } from './exchange.ts'
 import { beginExchange } from './exchange.ts'
 import { framingFault } from './framing.ts'
+import type { IncomingMessage as RequestMessage } from './messages.ts'
 import { hasContent } from './passed-fields.ts'
 import type { AnyRoute, PassthroughRoute } from './router.ts'
 import { findRoute } from './router.ts'
@@ -34,28 +38,33 @@ export interface PassedTraffic {
   /** Takes over the connection of a request that may. */
   readonly upgrade: (req: IncomingMessage, socket: Socket, head: Buffer) => void
   /** Whether it is for the origin to say that content may come (RFC 9110 §10.1.1). */
-  readonly leavesContinue: (req: IncomingMessage) => boolean
+  readonly leavesContinue: (req: RequestMessage) => boolean
   /** Whether somebody receives content on this connection and ends it if that takes too long. */
   readonly isReceiving: (socket: Duplex) => boolean
 }
 
 export function passedTraffic({ routes, clock, accessLog, uploads }: PassedTrafficOptions): PassedTraffic {
+  const takePathToken = pathTokensOf(routes)
   return {
-    acceptsUpgrade: (req) => isHandshake(req) && framingFault(req) === undefined && locate(req, routes) !== undefined,
+    acceptsUpgrade: (req) =>
+      isHandshake(req) && framingFault(req) === undefined && locate(req, routes, takePathToken) !== undefined,
     upgrade: (req, socket, head) => {
-      const located = locate(req, routes)
+      const located = locate(req, routes, takePathToken)
       if (located === undefined) {
         socket.destroy()
         return
       }
-      const { route, path } = located
+      const { route, target } = located
       const res = responseOn(req, socket)
       const exchange = beginExchange(req, res, clock, accessLog)
-      exchange.path = path
+      exchange.path = target.path
       exchange.route = route.match
-      route.passthrough.upgrade({ req, res, exchange, routeHeaders: route.responseHeaders }, socket, head)
+      const outgoing = { req, res, exchange, routeHeaders: route.responseHeaders }
+      if (admit(outgoing, target, route.access) === undefined) return
+      route.passthrough.upgrade(outgoing, socket, head)
     },
-    leavesContinue: (req) => hasContent(req) && framingFault(req) === undefined && locate(req, routes) !== undefined,
+    leavesContinue: (req) =>
+      hasContent(req) && framingFault(req) === undefined && locate(req, routes, takePathToken) !== undefined,
     isReceiving: (socket) => uploads.has(socket),
   }
 }
@@ -78,11 +87,11 @@ function isHandshake(req: IncomingMessage): boolean {
   return method === 'GET' && httpVersionMinor > 0 && headers.upgrade?.toLowerCase() === 'websocket' && !hasContent(req)
 }
 
-function locate(req: IncomingMessage, routes: readonly AnyRoute[]) {
-  const target = parseTarget(req.url ?? '')
+function locate(req: RequestMessage, routes: readonly AnyRoute[], takePathToken: TakePathToken) {
+  const target = takePathToken(parseTarget(req.url ?? ''))
   if (target.kind === 'refused') return undefined
   const route = findRoute(routes, target.path)
-  return route !== undefined && isPassthrough(route) ? { route, path: target.path } : undefined
+  return route !== undefined && isPassthrough(route) ? { route, target } : undefined
 }
 
 export function isPassthrough(route: AnyRoute): route is PassthroughRoute {

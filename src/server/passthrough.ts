@@ -10,7 +10,7 @@
  * path as it was sent, and a stream that takes the origin's request over as it is piped; the answer is passed on here.
  */
 
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Agent as HttpAgent } from 'node:http'
 import { Agent as HttpsAgent } from 'node:https'
 import type { Socket } from 'node:net'
@@ -88,6 +88,7 @@ export class Passthrough {
   /** Answers the request in the end, with the origin's answer or an error. */
   pass(outgoing: Outgoing): void {
     const { req, res } = outgoing
+    outgoing.exchange.result = 'bypass'
     if (hasForeignCoding(req)) {
       sendError(outgoing, FOREIGN_CODING, ['Connection', 'close'])
       return
@@ -110,7 +111,8 @@ export class Passthrough {
    *
    * @param head what the client has sent behind its request
    */
-  upgrade(outgoing: Outgoing, socket: Socket, head: Buffer): void {
+  upgrade(outgoing: Outgoing & { readonly req: IncomingMessage }, socket: Socket, head: Buffer): void {
+    outgoing.exchange.result = 'bypass'
     if (this.#tunnelCount >= MAX_TUNNELS) {
       this.#refuse(outgoing)
       return
@@ -150,8 +152,9 @@ export class Passthrough {
     const buffer = new PassedRequest({ outgoing, clock, clientStallMs, uploads, isSecure, repeat, onFailure })
     try {
       this.#proxy.web(
-        req,
-        res,
+        // It looks at nothing that is not in every version's.
+        req as IncomingMessage,
+        res as unknown as ServerResponse,
         { target: this.#target, agent, buffer, toProxy: true, prependPath: false, selfHandleResponse: true },
         // PassedRequest hears of every failure itself.
         () => undefined,
@@ -175,6 +178,6 @@ export class Passthrough {
   }
 }
 
-function isRepeatable(req: IncomingMessage): boolean {
+function isRepeatable(req: Outgoing['req']): boolean {
   return IDEMPOTENT.has(req.method ?? '') && !hasContent(req)
 }

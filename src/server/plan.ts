@@ -27,6 +27,8 @@ export interface Plan {
 export interface PlanRequest extends RequestConditions {
   readonly isHead: boolean
   readonly range: string | undefined
+  /** A request for more ranges gets the whole body. @default 16 */
+  readonly maxRanges?: number | undefined
   /** Separates the parts of a multipart answer; must not occur in the bytes, so it is random. */
   readonly boundary: () => string
 }
@@ -53,7 +55,7 @@ function planRange(request: PlanRequest, response: StoredResponse, body: Body): 
   const { length } = body
   // RFC 9110 §14.2 lets a Range be ignored; no Content-Range can be given of what has no length yet.
   if (length === undefined || !rangeApplies(request, representationOf(response))) return planWhole(response)
-  const selection = selectRanges(request.range, length)
+  const selection = selectRanges(request.range, length, request.maxRanges)
   switch (selection.kind) {
     case 'whole':
       return planWhole(response)

@@ -4,7 +4,6 @@
  * Invariant: what it may have changed is not answered from memory afterwards (RFC 9111 §4.4).
  */
 
-import type { IncomingMessage } from 'node:http'
 import type { Cache } from '../cache/cache.ts'
 import { bodiless, streamed } from '../cache/passing.ts'
 import type { StoredResponse } from '../cache/stored-response.ts'
@@ -14,6 +13,7 @@ import { parseTarget } from '../http/target.ts'
 import type { Origin } from '../origin/origin.ts'
 import { requestedAddress } from './for-whom.ts'
 import { originFields } from './forwarding.ts'
+import type { IncomingMessage } from './messages.ts'
 import { hasContent } from './passed-fields.ts'
 import { isPassthrough } from './passed-traffic.ts'
 import type { AnyRoute, RequestedObject } from './router.ts'

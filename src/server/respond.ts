@@ -6,7 +6,6 @@
  * program in this file.
  */
 
-import type { IncomingMessage, ServerResponse } from 'node:http'
 import { JoinedTooLate } from '../cache/growing-body.ts'
 import { ObjectChanged } from '../cache/resume.ts'
 import type { StoredResponse } from '../cache/stored-response.ts'
@@ -18,15 +17,20 @@ import { formatCacheStatus } from '../http/cache-status.ts'
 import type { Origin } from '../origin/origin.ts'
 import type { Exchange } from './exchange.ts'
 import { composeFields, NO_PAIRS, selectStored } from './fields.ts'
+import type { IncomingMessage, ServerResponse } from './messages.ts'
+import { negotiate } from './negotiate.ts'
 import { CACHE_NAME } from './passed-fields.ts'
 import type { Part, Plan, PlanRequest } from './plan.ts'
 import { planAnswer } from './plan.ts'
 import { sendParts } from './send.ts'
+import { serverTiming } from './server-timing.ts'
 
 export interface ResponderOptions {
   readonly randomBoundary: () => string
   /** A client that takes no byte of a waiting answer for this long is cut off. */
   readonly clientStallMs: number
+  /** A request for more ranges gets the whole body. @default 16 */
+  readonly maxRanges?: number
 }
 
 export interface Outgoing {
@@ -35,6 +39,8 @@ export interface Outgoing {
   readonly exchange: Exchange
   /** The route's own fields: name, value, …; none before a route is found. They stand in place of stored ones. */
   readonly routeHeaders: readonly string[]
+  /** Whether Server-Timing is on the answer. */
+  readonly tellsTiming?: boolean
   /** Asks for the object again; only while nothing of an answer has been sent. */
   readonly askAgain?: () => void
   /** Asked for what the answer needs and memory has not. */
@@ -45,29 +51,32 @@ export interface Outgoing {
 
 export function respond(
   outgoing: Outgoing,
-  response: StoredResponse,
+  stored: StoredResponse,
   cacheStatus: CacheStatus,
   nowMs: number,
   options: ResponderOptions,
 ): void {
   const { req, res, exchange, routeHeaders } = outgoing
+  const response = negotiate(req, stored)
   const age = String(currentAgeSeconds(response, nowMs))
   const { bytes } = response.body
-  exchange.body?.release()
-  exchange.body = response.body
-  response.body.hold()
+  exchange.holds(response.body)
   if (bytes !== undefined && response.status !== 204 && isPlain(req)) {
     const status = cacheStatusField(exchange, response, cacheStatus)
     const ownPairs = ['Content-Length', String(bytes.length), 'Age', age, 'Cache-Status', status]
-    exchange.bodyBytes = bytes.length
+    if (outgoing.tellsTiming === true)
+      ownPairs.push('Server-Timing', serverTiming(cacheStatus, nowMs - exchange.startedMs))
+    exchange.bytes = bytes.length
+    exchange.answers()
     res.writeHead(response.status, composeFields(response.status, response.headerPairs, routeHeaders, ownPairs))
     res.end(bytes)
     if (res.writableLength > 0) res.setTimeout(options.clientStallMs)
     return
   }
   const plan = planAnswer(planRequest(req, options), response)
-  const status = cacheStatusField(exchange, response, whereMissing(cacheStatus, response, plan))
-  const ownPairs = [...plan.ownPairs, 'Age', age, 'Cache-Status', status]
+  const found = whereMissing(cacheStatus, response, plan)
+  const ownPairs = [...plan.ownPairs, 'Age', age, 'Cache-Status', cacheStatusField(exchange, response, found)]
+  if (outgoing.tellsTiming === true) ownPairs.push('Server-Timing', serverTiming(found, nowMs - exchange.startedMs))
   const storedPairs = selectStored(response, plan.stored)
   sendPlan(outgoing, response, plan, composeFields(plan.status, storedPairs, routeHeaders, ownPairs), options)
 }
@@ -75,7 +84,7 @@ export function respond(
 /** What the cache did, behind what caches before it said (RFC 9211 §2). */
 function cacheStatusField(exchange: Exchange, { upstreamStatus }: StoredResponse, cacheStatus: CacheStatus): string {
   const own = formatCacheStatus(CACHE_NAME, cacheStatus)
-  exchange.cacheStatus = own
+  exchange.isAnsweredAs(cacheStatus, own)
   return upstreamStatus === undefined ? own : `${upstreamStatus}, ${own}`
 }
 
@@ -90,12 +99,16 @@ function whereMissing(cacheStatus: CacheStatus, { body }: StoredResponse, { part
   return { kind: 'forward', fwd: 'partial', stored: true, collapsed: false, ttlSeconds: cacheStatus.ttlSeconds }
 }
 
-function planRequest({ method, headers }: IncomingMessage, { randomBoundary }: ResponderOptions): PlanRequest {
+function planRequest(
+  { method, headers }: IncomingMessage,
+  { randomBoundary, maxRanges }: ResponderOptions,
+): PlanRequest {
   // Conditions and ranges of any other method are its origin's to judge, and it has.
   if (method !== 'GET' && method !== 'HEAD') return { isHead: false, range: undefined, boundary: randomBoundary }
   return {
     isHead: method === 'HEAD',
     range: headers.range,
+    maxRanges,
     boundary: randomBoundary,
     ...(headers['if-match'] !== undefined && { ifMatch: headers['if-match'] }),
     ...(headers['if-none-match'] !== undefined && { ifNoneMatch: headers['if-none-match'] }),
@@ -118,7 +131,8 @@ function sendPlan(
   if (parts.every((part) => Buffer.isBuffer(part))) body.discard()
   const piece = singlePiece(parts, body.bytes)
   if (piece !== undefined) {
-    exchange.bodyBytes = piece.length
+    exchange.bytes = piece.length
+    exchange.answers()
     res.writeHead(plan.status, pairs).end(piece)
     if (res.writableLength > 0) res.setTimeout(clientStallMs)
     return
@@ -129,9 +143,12 @@ function sendPlan(
     parts,
     origin: outgoing.origin,
     clientStallMs,
-    writeHead: () => res.writeHead(plan.status, pairs),
+    writeHead: () => {
+      exchange.answers()
+      res.writeHead(plan.status, pairs)
+    },
     onBytes: (bytes) => {
-      exchange.bodyBytes += bytes
+      exchange.bytes += bytes
     },
     onFailure: (error, isBegun) => {
       // Between its fields and its first byte the object was replaced, or went on without this client, who can still
@@ -170,6 +187,8 @@ function isPlain({ method, headers }: IncomingMessage): boolean {
   )
 }
 
+const NO_SNIFFING: readonly string[] = ['X-Content-Type-Options', 'nosniff']
+
 /** An error of our own, which no cache may keep. The text names nothing of what is behind the shield. */
 export function sendError(outgoing: Outgoing, error: ClientError, morePairs: readonly string[] = NO_PAIRS): void {
   const { req, res, exchange, routeHeaders } = outgoing
@@ -185,11 +204,13 @@ export function sendError(outgoing: Outgoing, error: ClientError, morePairs: rea
     ...morePairs,
   ]
   if (error.retryAfterSeconds !== undefined) ownPairs.push('Retry-After', String(error.retryAfterSeconds))
-  if (req.method !== 'HEAD') exchange.bodyBytes = bytes.length
-  res.writeHead(error.status, composeFields(error.status, NO_PAIRS, routeHeaders, ownPairs)).end(bytes)
+  if (req.method !== 'HEAD') exchange.bytes = bytes.length
+  exchange.answers()
+  res.writeHead(error.status, composeFields(error.status, NO_SNIFFING, routeHeaders, ownPairs)).end(bytes)
 }
 
 /** The answer to OPTIONS: what may be asked, in fields. */
-export function sendNoContent({ res, routeHeaders }: Outgoing, ownPairs: readonly string[]): void {
+export function sendNoContent({ res, exchange, routeHeaders }: Outgoing, ownPairs: readonly string[]): void {
+  exchange.answers()
   res.writeHead(204, composeFields(204, NO_PAIRS, routeHeaders, ownPairs)).end()
 }

@@ -8,8 +8,11 @@ import type { CacheRules } from '../cache/policy.ts'
 import type { PathPattern } from '../http/pattern.ts'
 import type { RequestTarget } from '../http/target.ts'
 import { MAX_KEY_BYTES } from '../http/target.ts'
+import { withoutCmcd } from '../media/cmcd.ts'
 import type { Cors } from '../media/cors.ts'
+import { withDirectives } from '../media/delivery-directives.ts'
 import type { Origin } from '../origin/origin.ts'
+import type { Access } from './access/access.ts'
 import type { Passthrough } from './passthrough.ts'
 
 export interface Route {
@@ -27,6 +30,10 @@ export interface Route {
   readonly responseHeaders: readonly string[]
   /** Where other sites' players may read the answers. */
   readonly cors?: Cors
+  /** Whom it answers; everybody where absent. */
+  readonly access?: Access
+  /** Whether Server-Timing is on its answers. */
+  readonly tellsTiming?: boolean
   /** Where its origin sees the clients' requests: an HTTP origin. */
   readonly http?: HttpRules
 }
@@ -38,7 +45,8 @@ export interface HttpRules {
 }
 
 /** A route whose requests go to one server as they are. */
-export interface PassthroughRoute extends Pick<Route, 'match' | 'pattern' | 'responseHeaders' | 'cors'> {
+export interface PassthroughRoute
+  extends Pick<Route, 'match' | 'pattern' | 'responseHeaders' | 'cors' | 'access' | 'tellsTiming'> {
   readonly passthrough: Passthrough
 }
 
@@ -125,10 +133,10 @@ function withoutLastSlash(prefix: string): string {
   return prefix.endsWith('/') ? prefix.slice(0, -1) : prefix
 }
 
-/** With its question mark; as it was sent, where all of it counts. */
-function queryFor({ query, sentQuery }: Target, include: readonly string[] | 'all'): string {
-  if (include === 'all') return sentQuery
-  const selected = selectQuery(query, include)
+/** With its question mark; as it was sent, where all of it counts that is about the object. */
+function queryFor({ path, query, sentQuery }: Target, include: readonly string[] | 'all'): string {
+  if (include === 'all') return withoutCmcd(sentQuery)
+  const selected = selectQuery(query, withDirectives(include, path))
   return selected === '' ? '' : `?${selected}`
 }
 

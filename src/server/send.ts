@@ -5,11 +5,13 @@
  * After that a failure destroys the connection: the client sees an answer that was cut, never a short whole one.
  */
 
-import type { ServerResponse } from 'node:http'
+import { TLSSocket } from 'node:tls'
 import type { Body, BodyReader } from '../cache/body.ts'
 import type { OriginError } from '../errors.ts'
 import { asOriginError } from '../errors.ts'
 import type { Origin } from '../origin/origin.ts'
+import type { ServerResponse } from './messages.ts'
+import { isHttp10 } from './messages.ts'
 import type { Part } from './plan.ts'
 
 export interface Sending {
@@ -132,6 +134,7 @@ class Sender {
 
 /** HTTP/1.0 knows no chunks: without a length only a reset tells the client that the end is not the end. */
 export function cutOff(res: ServerResponse): void {
-  if (res.req.httpVersionMinor === 0) res.socket?.resetAndDestroy()
+  // Over TLS the end that is missing tells it as well.
+  if (isHttp10(res.req) && !(res.socket instanceof TLSSocket)) res.socket?.resetAndDestroy()
   res.destroy()
 }

@@ -4,14 +4,19 @@
  * After `close()` has resolved no listener and no connection is left.
  */
 
-import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { ServerOptions as HttpOptions, IncomingMessage, Server, ServerResponse } from 'node:http'
 import { createServer } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Clock } from '../clock.ts'
 import { cannotListen } from '../errors.ts'
+import type { Certificate, CertificateFiles, Certificates } from './certificates.ts'
+import { reloadCertificates, usableCertificates } from './certificates.ts'
+import type { ConnectionLimit } from './connection-limit.ts'
 import type { Handler } from './handler.ts'
+import { Http2Connection } from './http2-connection.ts'
 import type { PassedTraffic } from './passed-traffic.ts'
+import { SecureListener } from './secure-listener.ts'
 
 export interface Listen {
   /** Host name or address; IPv6 without brackets. */
@@ -20,6 +25,8 @@ export interface Listen {
   readonly port: number
   /** Bytes that may wait in a response before its writer is told to pause. */
   readonly highWaterMarkBytes: number
+  /** HTTPS, with these certificates; the first is for clients that ask for no name that has one. */
+  readonly tls?: readonly CertificateFiles[] | undefined
 }
 
 export interface Listener {
@@ -32,12 +39,24 @@ export interface ServerOptions {
   /** A listener that works had an error; it goes on listening. */
   readonly onFault: (error: unknown) => void
   readonly timeouts?: ServerTimeouts
+  /** Of a request line and its fields. @default 16 KiB */
+  readonly maxHeaderBytes?: number
+  /** Absent: as many as there are. */
+  readonly connectionLimit?: ConnectionLimit
   /** Absent: nothing is passed through. */
   readonly passed?: PassedTraffic
+  /** A certificate has come into use. */
+  readonly onCertificate?: (certificate: Certificate) => void
 }
 
 export interface RunningServer {
   readonly listeners: readonly Listener[]
+  /**
+   * Reads all certificates again, for the handshakes to come. Where any is not usable everything stays as it is.
+   *
+   * @returns what is wrong, a sentence a file; empty when all went well
+   */
+  reloadCertificates(): Promise<readonly string[]>
   /** Stops accepting, lets answers under way finish for at most `graceMs`, then cuts off what is left. */
   close(graceMs: number): Promise<void>
 }
@@ -55,23 +74,31 @@ export interface ServerTimeouts {
 }
 
 /** A player asks again within seconds; a load balancer in front usually keeps its connections for a minute. */
-const DEFAULT_TIMEOUTS: ServerTimeouts = { keepAliveMs: 75_000, headersMs: 10_000, requestMs: 30_000, checkingMs: 1000 }
+export const DEFAULT_TIMEOUTS: ServerTimeouts = {
+  keepAliveMs: 75_000,
+  headersMs: 10_000,
+  requestMs: 30_000,
+  checkingMs: 1000,
+}
 /** Requests on one connection that wait for their answers; browsers and CDNs send the next one after the answer. */
 const MAX_PIPELINED = 100
 /** Connections the kernel completes before we take them; thousands of players arrive in the same second. */
 const BACKLOG = 4096
 const MAX_HEADER_BYTES = 16 * 1024
 
-/** @throws {StartError} naming the address that cannot be listened on; none is left open then */
+/** @throws {StartError} naming the address that cannot be listened on or the file that is no use; nothing is left open */
 export async function startServer(
   listens: readonly Listen[],
   handler: Handler,
-  { clock, onFault, timeouts = DEFAULT_TIMEOUTS, passed = NOTHING_PASSED }: ServerOptions,
+  options: ServerOptions,
 ): Promise<RunningServer> {
+  const { clock, onFault } = options
   const servers: DrainableServer[] = []
   try {
     for (const listen of listens) {
-      const server = new DrainableServer(listen, handler, timeouts, passed)
+      const certificates = listen.tls && (await usableCertificates(listen.tls))
+      for (const certificate of certificates ?? []) options.onCertificate?.(certificate)
+      const server = new DrainableServer({ ...listen, certificates }, handler, options)
       await startListening(server.http, listen)
       // Accepting can fail later too (no file descriptors left); what is connected goes on.
       server.http.on('error', onFault)
@@ -83,40 +110,74 @@ export async function startServer(
   }
   return {
     listeners: servers.map(({ http }) => listenerOf(http)),
+    reloadCertificates: () => reloadCertificates(servers, options.onCertificate ?? ignoreCertificate),
     close: async (graceMs) => {
       await Promise.all(servers.map((server) => server.drain(graceMs, clock)))
     },
   }
 }
 
+interface PreparedListen extends Listen {
+  readonly certificates: Certificates | undefined
+}
+
+const ignoreCertificate = (): void => undefined
+
 /** A listener that knows which answers are under way: what may be written to a socket, and what ends with the drain. */
 class DrainableServer {
   readonly http: Server
+  readonly certificateFiles: readonly CertificateFiles[]
   readonly #answers = new Set<ServerResponse>()
   readonly #answersOn = new WeakMap<Duplex, number>()
   /** Connections that speak another protocol by now. */
   readonly #upgraded = new Set<Duplex>()
   readonly #passed: PassedTraffic
+  /** Where the listener speaks TLS. */
+  readonly #secure: SecureListener | undefined
   #isDraining = false
 
-  constructor({ highWaterMarkBytes }: Listen, handler: Handler, timeouts: ServerTimeouts, passed: PassedTraffic) {
+  constructor(listen: PreparedListen, handler: Handler, serverOptions: ServerOptions) {
+    const { clock, timeouts = DEFAULT_TIMEOUTS, maxHeaderBytes = MAX_HEADER_BYTES, connectionLimit } = serverOptions
+    const { passed = NOTHING_PASSED } = serverOptions
     this.#passed = passed
-    this.http = createServer(
-      {
-        highWaterMark: highWaterMarkBytes,
-        keepAliveTimeout: timeouts.keepAliveMs,
-        headersTimeout: timeouts.headersMs,
-        requestTimeout: timeouts.requestMs,
-        maxHeaderSize: MAX_HEADER_BYTES,
-        connectionsCheckingInterval: timeouts.checkingMs,
-        noDelay: true,
-        // The handler asks for it, with an answer of its own.
-        requireHostHeader: false,
-        // The 101 must not get into an answer that is under way on the same connection.
-        shouldUpgradeCallback: (req) => this.#mayWriteTo(req.socket) && passed.acceptsUpgrade(req),
-      },
-      (req, res) => this.#onRequest(req, res, handler),
-    )
+    this.certificateFiles = listen.tls ?? []
+    const options: HttpOptions = {
+      highWaterMark: listen.highWaterMarkBytes,
+      keepAliveTimeout: timeouts.keepAliveMs,
+      headersTimeout: timeouts.headersMs,
+      requestTimeout: timeouts.requestMs,
+      maxHeaderSize: maxHeaderBytes,
+      connectionsCheckingInterval: timeouts.checkingMs,
+      noDelay: true,
+      // The handler asks for it, with an answer of its own.
+      requireHostHeader: false,
+      // The 101 must not get into an answer that is under way on the same connection.
+      shouldUpgradeCallback: (req) => this.#mayWriteTo(req.socket) && passed.acceptsUpgrade(req),
+    }
+    const onRequest = (req: IncomingMessage, res: ServerResponse) => this.#onRequest(req, res, handler)
+    this.#secure =
+      listen.certificates &&
+      new SecureListener({
+        certificates: listen.certificates,
+        http1: options,
+        handshakeMs: timeouts.headersMs,
+        onHttp1: onRequest,
+        onHttp2: (socket, answerFields, onClose) =>
+          new Http2Connection({
+            socket,
+            answerFields,
+            onClose,
+            clock,
+            onRequest: handler,
+            leavesContinue: passed.leavesContinue,
+            maxHeaderBytes,
+            firstRequestMs: timeouts.headersMs,
+            keepAliveMs: timeouts.keepAliveMs,
+          }),
+      })
+    this.http = this.#secure?.http ?? createServer(options, onRequest)
+    // Of TLS too, before its handshake.
+    if (connectionLimit !== undefined) this.http.on('connection', (socket) => connectionLimit.take(socket))
     this.http.on('checkContinue', (req, res) => {
       // Node would put the 100 between the head and the body of an answer that is under way on the same connection.
       if (this.#mayWriteTo(req.socket) && !passed.leavesContinue(req)) res.writeContinue()
@@ -127,16 +188,23 @@ class DrainableServer {
     this.http.on('upgrade', (req, socket, head) => this.#onUpgrade(req, socket as Socket, head))
   }
 
+  /** For the handshakes to come. */
+  offer(certificates: Certificates): void {
+    this.#secure?.offer(certificates)
+  }
+
   /** Resolves when no connection is left. */
   drain(graceMs: number, clock: Clock): Promise<void> {
     this.#isDraining = true
     // The last one on each connection can still say so, if its header has not gone out yet.
     const lastOn = new Map([...this.#answers].map((res) => [res.req.socket, res]))
     for (const res of lastOn.values()) res.shouldKeepAlive = false
+    this.#secure?.drain()
     return new Promise((resolve) => {
       const grace = clock.after(graceMs, () => {
         this.http.closeAllConnections()
         for (const socket of this.#upgraded) socket.destroy()
+        this.#secure?.cut()
       })
       this.http.close(() => {
         grace.cancel()

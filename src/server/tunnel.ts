@@ -36,7 +36,7 @@ export interface OriginAddress {
 
 export interface TunnelOptions {
   /** Its response is assigned to `socket`, closes with it, and ends it when it is finished itself. */
-  readonly outgoing: Outgoing
+  readonly outgoing: Outgoing & { readonly req: IncomingMessage }
   readonly socket: Socket
   readonly target: OriginAddress
   readonly agent: Agent
@@ -140,6 +140,7 @@ export class Tunnel {
     const { outgoing, socket } = this.#options
     this.#phase = 'open'
     outgoing.exchange.switched = { isEndedByBoth: false }
+    outgoing.exchange.answers()
     outgoing.exchange.cacheStatus = BYPASSED
     answer.headers = switchingFields(answer) as IncomingMessage['headers']
     socket.off('data', this.#onEarly)
@@ -168,7 +169,7 @@ export class Tunnel {
     }
     // The library joined them first, so it has written what this hears of.
     originSocket.on('data', (chunk: Buffer) => {
-      exchange.bodyBytes += chunk.length
+      exchange.bytes += chunk.length
       if (!socket.writableNeedDrain) return
       socket.setTimeout(clientStallMs)
       socket.once('drain', onDrain)

@@ -175,3 +175,31 @@ test('the log of a failed fill names the object without the query, even where th
   expect(failed).toMatchObject({ object: 'a.ts', kind: 'broken' })
   expect(logLines().filter((line) => line.includes('opensesame'))).toEqual([])
 })
+
+test('a record tells which origin is behind the route, which range was asked for, and how long it all took', async () => {
+  const { s3, port, clock, accessRecords } = await startShield()
+  s3.put('a.ts', '0123456789')
+  s3.on('a.ts', async (exchange) => {
+    clock.advance(40)
+    await exchange.answer()
+  })
+  await request(port, { path: '/a.ts' })
+  clock.advance(1000)
+  await request(port, { path: '/a.ts', headers: { Range: 'bytes=2-4' } })
+  await request(port, { path: '/a.ts', headers: { Range: 'hunter2' } })
+
+  const records = await accessRecords(3)
+
+  expect(records.map(({ origin, range, ttfbMs, durationMs }) => [origin, range, ttfbMs, durationMs])).toEqual([
+    ['spaces', undefined, 40, 40],
+    ['spaces', 'bytes=2-4', 0, 0],
+    ['spaces', undefined, 0, 0],
+  ])
+})
+
+test('below the level of access records none is written', async () => {
+  const { port, logLines } = await startShield({ log: { level: 'warn' } })
+  await request(port, { path: '/' })
+  await request(port, { path: '/' })
+  expect(logLines()).toEqual([])
+})

@@ -15,7 +15,7 @@ test.each(OPAQUE)('where the store says %s, the extension decides', async (store
     'a/1.m4a': 'audio/mp4',
     'a/1.aac': 'audio/aac',
     's/1.vtt': 'text/vtt',
-    'enc.key': storedType,
+    'enc.key': 'application/octet-stream',
     'no-extension': storedType,
   }
   for (const key of Object.keys(expected)) s3.put(key, 'x', { 'content-type': storedType })

@@ -50,7 +50,7 @@ describe('where the origin says nothing', () => {
     ['/vod/1.ts', 14 * DAY],
     ['/vod/1.m4s', 14 * DAY],
     ['/vod/init.mp4', 14 * DAY],
-    ['/vod/subtitles.vtt', 14 * DAY],
+    ['/vod/subtitles.vtt', 3600 * SECOND],
     ['/vod/poster.jpg', 60 * SECOND],
     ['/vod/README', 60 * SECOND],
   ])('%s is fresh for %i ms', (path, freshMs) => expectFreshFor({ path, freshMs }))

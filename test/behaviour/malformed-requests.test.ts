@@ -25,6 +25,15 @@ const MALFORMED: Readonly<Record<string, string>> = {
   'no Host': 'GET /secret HTTP/1.1\r\nConnection: close\r\n\r\n',
   'two Hosts': 'GET /secret HTTP/1.1\r\nHost: x\r\nHost: y\r\nConnection: close\r\n\r\n',
   'the same Host twice': 'GET /secret HTTP/1.1\r\nHost: x\r\nhost: x\r\nConnection: close\r\n\r\n',
+  'a Host with a path': 'GET /secret HTTP/1.1\r\nHost: x/secret\r\nConnection: close\r\n\r\n',
+  'a Host with a user': 'GET /secret HTTP/1.1\r\nHost: u@x\r\nConnection: close\r\n\r\n',
+  'a Host with a space': 'GET /secret HTTP/1.1\r\nHost: x y\r\nConnection: close\r\n\r\n',
+  'two Hosts in one field': 'GET /secret HTTP/1.1\r\nHost: x, y\r\nConnection: close\r\n\r\n',
+  'a Host with a tab': 'GET /secret HTTP/1.1\r\nHost: x\ty\r\nConnection: close\r\n\r\n',
+  'a Host beyond ASCII': 'GET /secret HTTP/1.1\r\nHost: \xe4\r\nConnection: close\r\n\r\n',
+  'a Host with a port that is none': 'GET /secret HTTP/1.1\r\nHost: x:80a\r\nConnection: close\r\n\r\n',
+  'a Host whose bracket is never closed': 'GET /secret HTTP/1.1\r\nHost: [::1\r\nConnection: close\r\n\r\n',
+  'a malformed Host in HTTP/1.0': 'GET /secret HTTP/1.0\r\nHost: x/y\r\n\r\n',
   'two Hosts in HTTP/1.0': 'GET /secret HTTP/1.0\r\nHost: x\r\nHost: y\r\n\r\n',
 }
 
@@ -42,6 +51,16 @@ test.each(Object.entries(MALFORMED))('%s is a 400, and the connection ends', asy
   ])
   await expectUnharmed(shield)
 })
+
+test.each(['x', 'X.example:8080', '127.0.0.1:80', '[::1]:8080', 'a_b', 'x:', '', '%C3%A4', 'xn--4ca.example'])(
+  'the Host “%s” is a good one',
+  async (host) => {
+    const shield = await startShield()
+    shield.s3.put('a.ts', 'x')
+    const received = await rawExchange(shield.port, `GET /a.ts HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`)
+    expect(parseAnswers(received).map(({ status }) => status)).toEqual([200])
+  },
+)
 
 test.each([
   ['one long field', `X: ${'a'.repeat(16 * 1024)}\r\n`],

@@ -33,6 +33,43 @@ test('they stand once, in place of the store’s fields of the same name, on mis
   expect(answers[1]?.headers['cache-status']).toBe('segment-shield; hit; ttl=60')
 })
 
+test('a browser is told never to take a thing for another, unless the store or the route says otherwise', async () => {
+  const { s3, port } = await startShield({
+    routes: [{ match: '/own/**', responseHeaders: { 'x-content-type-options': 'own' } }, { match: '/**' }],
+  })
+  s3.put('a.ts', '0123456789')
+  s3.put('own/a.ts', 'x')
+  const statuses: number[] = []
+  const paths: readonly (readonly [string, Record<string, string>])[] = [
+    ['/a.ts', {}],
+    ['/a.ts', {}],
+    ['/a.ts', { Range: 'bytes=1-2' }],
+    ['/a.ts', { Range: 'bytes=1-2,4-5' }],
+    ['/missing.ts', {}],
+    ['/%00', {}],
+  ]
+  for (const [path, headers] of paths) {
+    const answer = await request(port, { path, headers })
+    statuses.push(answer.status)
+    expect(values(answer, 'x-content-type-options')).toEqual(['nosniff'])
+  }
+  expect(statuses).toEqual([200, 200, 206, 206, 404, 400])
+  for (const path of ['/own/a.ts', '/own/missing.ts']) {
+    expect(values(await request(port, { path }), 'x-content-type-options')).toEqual(['own'])
+  }
+})
+
+test('no answer says what program made it, nor in which version', async () => {
+  const { s3, port } = await startShield()
+  s3.put('a.ts', 'x')
+  for (const path of ['/a.ts', '/missing.ts', '/%00', '/']) {
+    const answer = await request(port, { path })
+    expect(values(answer, 'server')).toEqual([])
+    expect(values(answer, 'x-powered-by')).toEqual([])
+    expect(answer.rawHeaders.map(([, value]) => value).join('\n')).not.toMatch(/\d+\.\d+\.\d+/)
+  }
+})
+
 test('they are on errors and refusals of the route as well', async () => {
   const { s3, port } = await startShield({
     routes: [{ match: '/**', responseHeaders: { 'X-Content-Type-Options': 'nosniff' } }],

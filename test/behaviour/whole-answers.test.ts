@@ -92,6 +92,7 @@ test('what describes the object is passed on; what describes the store, the uplo
       'ETag',
       'Expires',
       'Last-Modified',
+      'Vary',
     ])
   }
 })

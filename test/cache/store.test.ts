@@ -29,6 +29,7 @@ describe('the budget', () => {
         'grow what has ended',
         'replace',
         'replace the wrong one',
+        'enlarge',
         'get',
         'delete',
       ),
@@ -88,6 +89,15 @@ describe('the budget', () => {
             if (stored !== undefined) expect(store.replace(key, stored, storedResponse())).toBe(true)
           } else if (act === 'replace the wrong one') {
             expect(store.replace(key, storedResponse(), storedResponse())).toBe(false)
+          } else if (act === 'enlarge') {
+            const reservation = open[pick % Math.max(1, open.length)]
+            const stored = store.peek(key)
+            if (reservation !== undefined && !store.enlarge(key, stored ?? storedResponse(), reservation)) {
+              expect(stored).toBeUndefined()
+            } else if (reservation !== undefined) {
+              close(open.indexOf(reservation))
+              expect(store.peek(key)).toBe(stored)
+            }
           } else if (act === 'get') store.get(key)
           else {
             const isStored = store.get(key) !== undefined

@@ -15,6 +15,9 @@ import { StreamedBody } from '../../src/cache/streamed-body.ts'
 import { ScriptedBody } from '../support/scripted-origin.ts'
 import { fieldsOf, storedResponse } from './responses.ts'
 
+/** On every answer whose origin says nothing else. */
+const NOSNIFF = ['X-Content-Type-Options', 'nosniff']
+
 describe('what every answer made from it carries', () => {
   test('the fields of the origin, in usual spelling, and those of one transfer left out', () => {
     const { headerPairs } = storedResponse({
@@ -40,6 +43,7 @@ describe('what every answer made from it carries', () => {
       'Content-Type': 'video/mp4',
       'Cache-Control': 'max-age=60',
       ETag: '"a"',
+      'X-Content-Type-Options': 'nosniff',
       'Last-Modified': 'Thu, 01 Jan 2026 00:00:00 GMT',
       Expires: '0',
       'Content-Language': 'de',
@@ -52,12 +56,12 @@ describe('what every answer made from it carries', () => {
   })
 
   test('no Content-Type where none is known', () => {
-    expect(storedResponse().headerPairs).toEqual(['Accept-Ranges', 'bytes'])
+    expect(storedResponse().headerPairs).toEqual([...NOSNIFF, 'Accept-Ranges', 'bytes'])
   })
 
   test('no offer of ranges for bytes that only pass through', () => {
     const body = new StreamedBody(new ScriptedBody(), 3)
-    expect(storedResponse({ body }).headerPairs).toEqual([])
+    expect(storedResponse({ body }).headerPairs).toEqual(NOSNIFF)
   })
 
   test('validators and the date are at hand as they came', () => {
@@ -85,16 +89,21 @@ describe('metadata of an object cannot become part of the answer around it', () 
         'x-own': value,
       },
     })
-    expect(headerPairs).toEqual(['Accept-Ranges', 'bytes'])
+    expect(headerPairs).toEqual([...NOSNIFF, 'Accept-Ranges', 'bytes'])
+  })
+
+  test('a media type with a line break is none, between the parts of an answer too', () => {
+    const { contentType, headerPairs } = storedResponse({ contentType: 'video/mp4\r\nX: y' })
+    expect([contentType, headerPairs.includes('Content-Type')]).toEqual([undefined, false])
   })
 
   test.each(['x\r\nset-cookie', 'x y', 'x:y', '', 'ü'])('a field named %j is left out', (name) => {
-    expect(storedResponse({ headers: { [name]: 'value' } }).headerPairs).toEqual(['Accept-Ranges', 'bytes'])
+    expect(storedResponse({ headers: { [name]: 'value' } }).headerPairs).toEqual([...NOSNIFF, 'Accept-Ranges', 'bytes'])
   })
 
   test.each(['constructor', '__proto__'])('a field named %j is a field like any other', (name) => {
     const headers = Object.fromEntries([[name, 'value']])
-    expect(storedResponse({ headers }).headerPairs).toEqual([name, 'value', 'Accept-Ranges', 'bytes'])
+    expect(storedResponse({ headers }).headerPairs).toEqual([name, 'value', ...NOSNIFF, 'Accept-Ranges', 'bytes'])
   })
 
   test('whatever it holds, a server can write its header pairs', async () => {
@@ -118,7 +127,7 @@ describe('metadata of an object cannot become part of the answer around it', () 
         }).on('error', reject)
       })
       expect(rawHeaders).toEqual(expect.arrayContaining(['ETag', '"ÿ"', 'constructor', 'v', 'Accept-Ranges', 'bytes']))
-      expect(rawHeaders.join('\n')).not.toMatch(/x-a|x y|Content-Type/)
+      expect(rawHeaders.join('\n')).not.toMatch(/x-a|x y|^Content-Type/m)
     } finally {
       await new Promise((resolve) => server.close(resolve))
     }
@@ -197,6 +206,7 @@ describe('a stored answer after a 304', () => {
       'Content-Type': 'video/mp4',
       ETag: '"a"',
       'x-new': 'new',
+      'X-Content-Type-Options': 'nosniff',
       'Accept-Ranges': 'bytes',
     })
   })

@@ -92,7 +92,7 @@ routes: [{ match: /**, origin: spaces, cors: {} }]
   origins.spaces.bucket: the environment variable NOT_SET is not set
   listen[0].address: expected host:port, such as 0.0.0.0:8080 or [::]:8080, got "nowhere"
   origins.spaces.pool.maxSockets: expected a whole number from 1, got "many"
-  routes[0].cors: not supported yet
+  routes[0].cors.origins: expected a list of sites, such as [https://example.com] or ["*"], got nothing
 `,
     })
   })

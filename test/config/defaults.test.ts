@@ -16,6 +16,18 @@ const POOL = {
 const LIMITS = { queueTimeout: 10_000 }
 const BREAKER = { errorRate: 0.5, minRequests: 20, window: 10_000, openFor: 5000 }
 
+const CLIENT_LIMITS = {
+  connections: 50_000,
+  perClient: {},
+  headerSize: 16_384,
+  urlLength: 8192,
+  ranges: 16,
+  headersTimeout: 10_000,
+  requestTimeout: 30_000,
+  idleTimeout: 75_000,
+  stallTimeout: 60_000,
+}
+
 const SECOND = 1000
 const DAY = 86_400_000
 
@@ -23,6 +35,7 @@ test('what the file leaves out has its default, in bytes and milliseconds', () =
   expect(load(goodWith())).toEqual({
     listen: [{ address: '127.0.0.1:8080', highWaterMark: 1_048_576 }],
     trustedProxies: [],
+    limits: CLIENT_LIMITS,
     cache: { memory: 1_073_741_824, maxObject: 8_388_608, slice: 1_048_576 },
     log: { level: 'info', access: true, format: 'json' },
     origins: {
@@ -110,6 +123,7 @@ routes:
   - { match: /**, origin: two, negativeTtl: {}, query: { include: [] } }
 `
   expect(load(text)).toEqual({
+    limits: CLIENT_LIMITS,
     listen: [
       { address: '[::]:443', highWaterMark: 65_536 },
       { address: 'localhost:0', highWaterMark: 1_048_576 },
@@ -340,4 +354,14 @@ test('the result is frozen all the way down', () => {
   visit(config, 'config')
   expect(unfrozen).toEqual([])
   expect(() => Object.assign(config.cache, { memory: 1 })).toThrow(TypeError)
+})
+
+test('one certificate is a list of one, and several stay in their order', () => {
+  const [first, second] = [
+    { cert: 'a.pem', key: 'a.key' },
+    { cert: 'b.pem', key: 'b.key', hsts: '365d' },
+  ]
+  const read = { ...second, hsts: 365 * 86_400_000 }
+  expect(load(goodWith('listen[0].tls', second)).listen[0]?.tls).toEqual([read])
+  expect(load(goodWith('listen[0].tls', [first, second])).listen[0]?.tls).toEqual([first, read])
 })

@@ -5,6 +5,7 @@ const NO_TIME = 'expected a time with its unit, such as 500ms, 30s, 10m, 1h or 1
 const NO_SIZE = 'expected a size such as 64KiB, 4MiB or 1GiB'
 const NO_ADDRESS = 'expected host:port, such as 0.0.0.0:8080 or [::]:8080'
 const NO_TOKEN = 'expected a token, since admin.address is not loopback'
+const NO_PAIRS = 'expected a certificate and a key, or a list of such pairs'
 const NO_PORT = 'expected a port from 0 to 65535 after the colon'
 const NO_URL = 'expected an http or https URL, such as https://sfo3.digitaloceanspaces.com'
 const HTTP = { type: 'http', url: 'http://x' }
@@ -37,7 +38,14 @@ const WRONG: readonly (readonly [path: string, value: unknown, problem: string])
   ['listen[0].highWaterMark', '1MB', `listen[0].highWaterMark: ${NO_SIZE}, got "1MB"`],
   ['listen[0].highWaterMark', 0, 'listen[0].highWaterMark: expected a size from 1B, got 0'],
   ['listen[0].highWaterMark', true, `listen[0].highWaterMark: ${NO_SIZE}, got true`],
-  ['listen[0].tls', { cert: 'a', key: 'b' }, 'listen[0].tls: not supported yet'],
+  ['listen[0].tls', null, `listen[0].tls: ${NO_PAIRS}, got nothing`],
+  ['listen[0].tls', 'cert.pem', `listen[0].tls: ${NO_PAIRS}, got "cert.pem"`],
+  ['listen[0].tls', [], `listen[0].tls: ${NO_PAIRS}, got an empty list`],
+  ['listen[0].tls', { cert: 'a' }, 'listen[0].tls.key: expected a string, got nothing'],
+  ['listen[0].tls', { cert: '', key: 'b' }, 'listen[0].tls.cert: expected a string that is not empty, got ""'],
+  ['listen[0].tls', { cert: 'a', key: 'b', hts: '1d' }, 'listen[0].tls.hts: unknown key, did you mean "hsts"?'],
+  ['listen[0].tls', { cert: 'a', key: 'b', hsts: 'ever' }, `listen[0].tls.hsts: ${NO_TIME}, got "ever"`],
+  ['listen[0].tls', [{ cert: 'a', key: 'b' }, { key: 'b' }], 'listen[0].tls[1].cert: expected a string, got nothing'],
   ['admin', null, 'admin: expected a mapping, got nothing'],
   ['admin', {}, 'admin.address: expected a string, got nothing'],
   ['admin', { address: '9090' }, `admin.address: ${NO_ADDRESS}, got "9090"`],
@@ -192,6 +200,15 @@ const WRONG: readonly (readonly [path: string, value: unknown, problem: string])
   ['routes[0].origin', ['spaces', 'spaces'], 'routes[0].origin: names an origin twice'],
   ['routes[0].origin', ['spaces', 'nyc3'], 'routes[0].origin: names "nyc3", which is no origin (spaces)'],
   ['routes[0].failoverOnNotFound', true, 'routes[0].failoverOnNotFound: has no meaning with one origin'],
+  ['limits.connections', 0, 'limits.connections: expected a whole number from 1, got 0'],
+  ['limits.headersTimeout', '0s', 'limits.headersTimeout: expected a time from 1ms to 24d, got "0s"'],
+  ['limits.perClient.burst', 5, 'limits.perClient.burst: has no meaning without requestsPerSecond'],
+  [
+    'limits.perClient.requestsPerSecond',
+    0,
+    'limits.perClient.requestsPerSecond: expected a number above 0 and up to 1000000, got 0',
+  ],
+  ['routes[0].compression', 'gzip', 'routes[0].compression: expected true or false, got "gzip"'],
   ['routes[0].failoverOnNotFound', 'yes', 'routes[0].failoverOnNotFound: expected true or false, got "yes"'],
   ['routes[0].stripPrefix', 'media', 'routes[0].stripPrefix: expected a path that begins with "/", got "media"'],
   ['routes[0].ttl', '1 s', `routes[0].ttl: ${NO_TIME}, got "1 s"`],
@@ -260,7 +277,17 @@ const WRONG: readonly (readonly [path: string, value: unknown, problem: string])
     'honour',
     'routes[0].requestCacheControl: has no meaning with an s3 origin, which sees nothing of the request',
   ],
-  ['routes[0].access', {}, 'routes[0].access: not supported yet'],
+  [
+    'routes[0].access',
+    {},
+    'routes[0].access: expected at least one of tokens, networks, referers and secretHeader, got an empty mapping',
+  ],
+  ['routes[0].serverTiming', 'on', 'routes[0].serverTiming: expected true or false, got "on"'],
+  [
+    'routes[0].query',
+    { include: ['v', 'CMCD'] },
+    'routes[0].query.include[1]: is about the player, and never part of the key',
+  ],
 ]
 
 test('the good configuration has no problems', () => {
@@ -287,6 +314,7 @@ describe('a route that passes through', () => {
     ['negativeTtl', { 404: '1s', 403: '1s' }],
     ['query', { include: ['v'] }],
     ['stripPrefix', ''],
+    ['serverTiming', false],
   ])('has no use for %s, even where it is what it would be anyway', (name, value) => {
     expect(problemsWith({ passthrough, [name]: value })).toEqual([
       `routes[1].${name}: has no meaning beside passthrough`,

@@ -68,12 +68,6 @@ describe('the published JSON Schema', () => {
     expect(described).toContain('A size: 64KiB')
   })
 
-  test('says of what comes later that it is not supported yet', () => {
-    const later = optionsOf(published).filter(({ option }) => option.description?.startsWith('Not supported yet.'))
-    expect(later.map(({ path }) => path)).toEqual(['.listen[*].tls', '.routes[*].access'])
-    expect(later[0]?.option.properties).toHaveProperty('cert')
-  })
-
   test('accepts a variable wherever a value may be one', () => {
     const schema = editorSchema()
     const variable = `\${X}`

@@ -93,6 +93,15 @@ describe('requests', () => {
     expect(s3.requests[0]?.headers).not.toHaveProperty('if-modified-since')
   })
 
+  test('the store is told the name of this program, and nothing of the machine', async () => {
+    const { s3, fetch } = await startOrigin()
+    s3.put('a', 'x')
+    await bytesOf(await fetch('a'))
+
+    expect(s3.requests[0]?.headers['user-agent']).toBe('segment-shield')
+    expect(s3.requests[0]?.headers).not.toHaveProperty('x-amz-user-agent')
+  })
+
   test('no checksum is asked for', async () => {
     const { s3, fetch } = await startOrigin()
     s3.put('a', 'x')

@@ -34,7 +34,7 @@ describe('credentials', () => {
     vi.stubEnv('AWS_USE_DUALSTACK_ENDPOINT', 'true')
     vi.stubEnv('AWS_USE_FIPS_ENDPOINT', 'true')
     vi.stubEnv('AWS_RESPONSE_CHECKSUM_VALIDATION', 'when_supported')
-    const { s3, fetch } = await startOrigin()
+    const { s3, fetch } = await startOrigin({ mode: 'adaptive' })
     s3.put('a', 'x')
     await bytesOf(await fetch('a'))
 
@@ -65,6 +65,30 @@ describe('credentials', () => {
     const headers = s3.requests[0]?.headers
     expect(authorization.exec(headers?.authorization ?? '')?.groups?.['id']).toBe('AKIDENV')
     expect(headers?.['x-amz-security-token']).toBe('token-of-the-environment')
+  })
+
+  test('that are about to expire are asked for anew, and the next request is signed with the new ones', async () => {
+    vi.stubEnv('AWS_ACCESS_KEY_ID', 'AKIDFIRST')
+    vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'secret')
+    vi.stubEnv('AWS_SESSION_TOKEN', 'first-token')
+    vi.stubEnv('AWS_CREDENTIAL_EXPIRATION', new Date().toISOString())
+    const { s3, fetch } = await startOrigin({ credentials: 'chain' })
+    s3.put('a', 'x')
+    await bytesOf(await fetch('a'))
+    vi.stubEnv('AWS_ACCESS_KEY_ID', 'AKIDSECOND')
+    vi.stubEnv('AWS_SESSION_TOKEN', 'second-token')
+    vi.stubEnv('AWS_CREDENTIAL_EXPIRATION', '2999-01-01T00:00:00Z')
+    await bytesOf(await fetch('a'))
+    vi.stubEnv('AWS_ACCESS_KEY_ID', 'AKIDTHIRD')
+    await bytesOf(await fetch('a'))
+
+    const ids = s3.requests.map(({ headers }) => authorization.exec(headers.authorization ?? '')?.groups?.['id'])
+    expect(ids).toEqual(['AKIDFIRST', 'AKIDSECOND', 'AKIDSECOND'])
+    expect(s3.requests.map(({ headers }) => headers['x-amz-security-token'])).toEqual([
+      'first-token',
+      'second-token',
+      'second-token',
+    ])
   })
 
   test('that the chain does not find are our configuration’s fault, said in the log, and nothing is sent', async () => {

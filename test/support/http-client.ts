@@ -4,6 +4,7 @@
  */
 import { once } from 'node:events'
 import { type IncomingMessage, request as startHttpRequest } from 'node:http'
+import { request as startHttpsRequest } from 'node:https'
 
 export interface RequestOptions {
   /** @default 'GET' */
@@ -13,6 +14,8 @@ export interface RequestOptions {
   /** `Host` and `Connection: close` are added where they are not given. A list writes the field several times. */
   readonly headers?: Readonly<Record<string, string | readonly string[]>>
   readonly body?: string | Buffer
+  /** Over TLS, whatever the certificate. @default false */
+  readonly isSecure?: boolean
 }
 
 export interface AnswerHead {
@@ -54,20 +57,21 @@ export async function request(port: number, options: RequestOptions): Promise<An
 /** Resolves with the headers. @throws when the connection ends before they came, or the signal fires */
 export async function openRequest(
   port: number,
-  { method = 'GET', path, headers = {}, body }: RequestOptions,
+  { method = 'GET', path, headers = {}, body, isSecure = false }: RequestOptions,
   signal?: AbortSignal,
 ): Promise<OpenAnswer> {
   const fields = Object.entries(headers).map(([name, value]): [string, string | string[]] => [
     name,
     typeof value === 'string' ? value : [...value],
   ])
-  const message = startHttpRequest({
+  const message = (isSecure ? startHttpsRequest : startHttpRequest)({
     host: '127.0.0.1',
     port,
     method,
     path,
     headers: Object.fromEntries(fields),
     agent: false,
+    ...(isSecure && { rejectUnauthorized: false }),
     ...(signal && { signal }),
   })
   message.end(body)

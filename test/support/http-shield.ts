@@ -22,6 +22,7 @@ export interface HttpShieldOptions {
   /** Of the origin, beside its address. @default one attempt, neither a pace nor a circuit */
   readonly origin?: Options
   readonly cache?: Options
+  readonly limits?: Options
   readonly trustedProxies?: readonly string[]
   /** The one route passes everything through to the origin. */
   readonly passesThrough?: boolean
@@ -67,12 +68,13 @@ export async function startHttpShield(options: HttpShieldOptions = {}): Promise<
 }
 
 function configText(options: HttpShieldOptions, url: string): string {
-  const { route, origin, cache, trustedProxies, passesThrough } = options
+  const { route, origin, cache, limits, trustedProxies, passesThrough } = options
   const asked = passesThrough ? { passthrough: url } : { origin: 'packager', staleIfError: '0s' }
   return JSON.stringify({
     listen: [{ address: '127.0.0.1:0' }],
     log: { access: false },
     ...(cache && { cache }),
+    ...(limits && { limits }),
     ...(trustedProxies && { trustedProxies }),
     origins: {
       packager: {

@@ -21,6 +21,13 @@ export interface RawConnection {
 /** @param allowHalfOpen stay when the other side has ended its half */
 export async function openRaw(port: number, { allowHalfOpen = false } = {}): Promise<RawConnection> {
   const socket = connect({ host: '127.0.0.1', port, noDelay: true, allowHalfOpen })
+  const connection = rawOn(socket)
+  await once(socket, 'connect')
+  return connection
+}
+
+/** The same on a connection of another kind. */
+export function rawOn(socket: Socket): RawConnection {
   const chunks: Buffer[] = []
   let isOver = false
   const waiters = new Set<() => void>()
@@ -38,7 +45,6 @@ export async function openRaw(port: number, { allowHalfOpen = false } = {}): Pro
       resolve(Buffer.concat(chunks))
     })
   })
-  await once(socket, 'connect')
   // A reset is one way for a connection to end; `closed` tells.
   socket.on('error', () => undefined)
   return {

@@ -33,6 +33,7 @@ export interface ShieldOptions {
    * other would never close
    */
   readonly origin?: Options
+  readonly limits?: Options
   /** Of the listener, beside its address. */
   readonly listen?: Options
   readonly log?: Options
@@ -136,6 +137,7 @@ function configText(options: ShieldOptions, s3: S3Server): string {
     retry = {},
     origin = {},
     listen = {},
+    limits = {},
     log = {},
     admin,
   } = options
@@ -143,6 +145,7 @@ function configText(options: ShieldOptions, s3: S3Server): string {
     listen: [{ address: '127.0.0.1:0', ...listen }],
     ...(admin && { admin: { address: '127.0.0.1:0', ...admin } }),
     cache,
+    limits,
     log: { level: 'info', access: true, format: 'json', ...log },
     origins: {
       spaces: {

@@ -1,0 +1,56 @@
+/** What clients may take, out of the configuration. */
+
+import type { Clock } from './clock.ts'
+import type { LimitsConfig } from './config/schema.ts'
+import type { Trust } from './http/forwarded.ts'
+import type { Logger } from './observe/log.ts'
+import { Throttle } from './observe/throttle.ts'
+import type { ConnectionRefusal } from './server/connection-limit.ts'
+import { ConnectionLimit } from './server/connection-limit.ts'
+import { RequestRate } from './server/request-rate.ts'
+import { DEFAULT_TIMEOUTS, type ServerOptions } from './server/server.ts'
+
+/** One log line a limit in this time. */
+const REFUSAL_LOG_MS = 1000
+
+/** Undefined where there is no limit. */
+export function requestRateOf({ perClient }: LimitsConfig, isTrusted: Trust): RequestRate | undefined {
+  const { requestsPerSecond, burst = 1 } = perClient
+  return requestsPerSecond === undefined
+    ? undefined
+    : new RequestRate({ perSecond: requestsPerSecond, burst, isTrusted })
+}
+
+/** Of all listeners together. */
+export function serverLimits(
+  limits: LimitsConfig,
+  isTrusted: Trust,
+  onRefused: (reason: ConnectionRefusal) => void,
+): Pick<ServerOptions, 'timeouts' | 'maxHeaderBytes' | 'connectionLimit'> {
+  const { connections, perClient, headerSize, headersTimeout, requestTimeout, idleTimeout } = limits
+  return {
+    timeouts: {
+      ...DEFAULT_TIMEOUTS,
+      keepAliveMs: idleTimeout,
+      // Node refuses to listen where it is the longer one.
+      headersMs: Math.min(headersTimeout, requestTimeout),
+      requestMs: requestTimeout,
+    },
+    maxHeaderBytes: headerSize,
+    connectionLimit: new ConnectionLimit({
+      maxConnections: connections,
+      maxPerClient: perClient.connections,
+      isTrusted,
+      onRefused,
+    }),
+  }
+}
+
+/** One line a limit in a second, with the number of those left out before it. */
+export function refusalLog(log: Logger, clock: Clock): (reason: ConnectionRefusal) => void {
+  const throttle = new Throttle(REFUSAL_LOG_MS)
+  return (limit) => {
+    const silent = throttle.admit(limit, clock.now())
+    if (silent !== undefined) log.warn({ limit, unreported: silent }, 'connection refused')
+  }
+}

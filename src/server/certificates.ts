@@ -1,0 +1,171 @@
+/**
+ * Certificates: files with certificates and keys become what a TLS listener offers to whom.
+ *
+ * Invariant: all of them are usable or none is offered; a faulty file that turns up later changes nothing.
+ */
+
+import { createPrivateKey, randomBytes, X509Certificate } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls'
+import { StartError } from '../errors.ts'
+import { TLS_RULES } from './tls-rules.ts'
+
+export interface CertificateFiles {
+  /** PEM: the certificate, and behind it those that lead to its root. */
+  readonly cert: string
+  /** PEM, without a passphrase. */
+  readonly key: string
+  /** Strict-Transport-Security: max-age, in milliseconds. */
+  readonly hsts?: number | undefined
+}
+
+/** One that is usable: its key fits, and TLS takes it. */
+export interface Certificate {
+  readonly file: string
+  /** As the certificate has them, wildcards included: `DNS:example.com, DNS:*.example.com`. Undefined: none. */
+  readonly names: string | undefined
+  readonly validFromMs: number
+  readonly validToMs: number
+  readonly context: SecureContext
+  /** What `context` is made of. */
+  readonly options: SecureContextOptions
+  /** name, value: of every answer under this certificate; empty for none. */
+  readonly answerFields: readonly string[]
+  /** RFC 9525 §6.3 */
+  readonly isFor: (serverName: string, match: 'exactly' | 'by-wildcard') => boolean
+}
+
+/** All of a listener; the first is for clients that ask for no name that has one. */
+export type Certificates = readonly [Certificate, ...Certificate[]]
+
+export type CertificatesReading =
+  | { readonly kind: 'usable'; readonly certificates: Certificates }
+  /** A sentence for each file, which it names. None holds anything of what is in it. */
+  | { readonly kind: 'faulty'; readonly faults: readonly string[] }
+
+/** Reads all files anew. */
+export async function readCertificates(all: readonly CertificateFiles[]): Promise<CertificatesReading> {
+  // Resumption must not depend on which certificate it began under; a new reading ends what came before (RFC 9325 §4.4).
+  const ticketKeys = randomBytes(48)
+  const readings = await Promise.all(all.map((files) => readPair(files, ticketKeys)))
+  const faults = readings.flatMap((reading) => ('fault' in reading ? [reading.fault] : []))
+  const [first, ...others] = readings.flatMap((reading) => ('fault' in reading ? [] : [reading]))
+  if (faults.length > 0 || first === undefined) return { kind: 'faulty', faults }
+  return { kind: 'usable', certificates: [first, ...others] }
+}
+
+/** @throws {StartError} naming every file that is no use, and why */
+export async function usableCertificates(files: readonly CertificateFiles[]): Promise<Certificates> {
+  const reading = await readCertificates(files)
+  if (reading.kind === 'faulty') throw new StartError(reading.faults.join('\n'))
+  return reading.certificates
+}
+
+/** Where they are in use. */
+export interface CertificateUser {
+  readonly certificateFiles: readonly CertificateFiles[]
+  offer(certificates: Certificates): void
+}
+
+/** Reads those of all users again. @returns what is wrong, a sentence a file: then every user keeps what it has */
+export async function reloadCertificates(
+  users: readonly CertificateUser[],
+  onCertificate: (certificate: Certificate) => void,
+): Promise<readonly string[]> {
+  const certified = users.filter(({ certificateFiles }) => certificateFiles.length > 0)
+  const readings = await Promise.all(certified.map(({ certificateFiles }) => readCertificates(certificateFiles)))
+  const faults = readings.flatMap((reading) => (reading.kind === 'faulty' ? reading.faults : []))
+  if (faults.length > 0) return faults
+  for (const [index, reading] of readings.entries()) {
+    if (reading.kind === 'faulty') continue
+    certified[index]?.offer(reading.certificates)
+    for (const certificate of reading.certificates) onCertificate(certificate)
+  }
+  return []
+}
+
+/** The one that a client gets who asks for this name: the first that has it, or else covers it; undefined for none. */
+export function certificateFor(certificates: readonly Certificate[], serverName: string): Certificate | undefined {
+  return (
+    certificates.find((one) => one.isFor(serverName, 'exactly')) ??
+    certificates.find((one) => one.isFor(serverName, 'by-wildcard'))
+  )
+}
+
+type Fault = { readonly fault: string }
+
+async function readPair({ cert, key, hsts }: CertificateFiles, ticketKeys: Buffer): Promise<Certificate | Fault> {
+  const [certText, keyText] = await Promise.all([readText(cert), readText(key)])
+  if ('fault' in certText) return certText
+  if ('fault' in keyText) return keyText
+  const x509 = parseCertificate(cert, certText.text)
+  if ('fault' in x509) return x509
+  const privateKey = parseKey(key, keyText.text)
+  if ('fault' in privateKey) return privateKey
+  if (!x509.checkPrivateKey(privateKey)) return { fault: `${key}: is not the key of the certificate in ${cert}` }
+  const options = { ...TLS_RULES, cert: certText.text, key: keyText.text, ticketKeys }
+  const context = contextOf(cert, options)
+  if ('fault' in context) return context
+  return {
+    file: cert,
+    names: x509.subjectAltName,
+    validFromMs: x509.validFromDate.getTime(),
+    validToMs: x509.validToDate.getTime(),
+    context: context.context,
+    options,
+    answerFields: hsts === undefined ? [] : ['Strict-Transport-Security', `max-age=${Math.floor(hsts / 1000)}`],
+    isFor: (serverName, match) =>
+      x509.checkHost(serverName, { subject: 'never', wildcards: match === 'by-wildcard', partialWildcards: false }) !==
+      undefined,
+  }
+}
+
+async function readText(file: string): Promise<{ readonly text: string } | Fault> {
+  try {
+    return { text: await readFile(file, 'utf8') }
+  } catch (error) {
+    return { fault: `${file}: ${reasonOf(error)}` }
+  }
+}
+
+function reasonOf(error: unknown): string {
+  const code = codeOf(error)
+  if (code === 'ENOENT' || code === 'ENOTDIR') return 'there is no such file'
+  if (code === 'EISDIR') return 'is a directory, expected a file'
+  if (code === 'EACCES' || code === 'EPERM') return 'may not be read: permission denied'
+  return `cannot be read (${code})`
+}
+
+function parseCertificate(file: string, text: string): X509Certificate | Fault {
+  if (!text.includes('-----BEGIN CERTIFICATE-----')) return { fault: `${file}: holds no certificate in PEM form` }
+  try {
+    return new X509Certificate(text)
+  } catch (error) {
+    return { fault: `${file}: holds a certificate that cannot be read (${codeOf(error)})` }
+  }
+}
+
+function parseKey(file: string, text: string) {
+  if (!/-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(text)) return { fault: `${file}: holds no private key in PEM form` }
+  try {
+    return createPrivateKey(text)
+  } catch (error) {
+    const code = codeOf(error)
+    if (code === 'ERR_MISSING_PASSPHRASE')
+      return { fault: `${file}: is encrypted, expected a key without a passphrase` }
+    return { fault: `${file}: holds a private key that cannot be read (${code})` }
+  }
+}
+
+/** What is left that TLS may mind: a key that is too short, a chain that is no chain of certificates. */
+function contextOf(file: string, options: SecureContextOptions): { readonly context: SecureContext } | Fault {
+  try {
+    return { context: createSecureContext(options) }
+  } catch (error) {
+    return { fault: `${file}: TLS does not take it (${codeOf(error)})` }
+  }
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : 'unknown error'
+}
