@@ -103,8 +103,8 @@ describe.skipIf(isMissing)('a player on another site', () => {
     await page.evaluate(([name, entry]) => watch.open(name, entry), [player, url] as const)
     await page.evaluate(async () => {
       await watch.playTo(2)
-      await watch.seek(20)
-      await watch.playTo(21)
+      await watch.seek(14)
+      await watch.playTo(15)
       await watch.seek(5)
       await watch.playTo(9)
       await watch.switchTo(144)

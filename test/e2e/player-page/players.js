@@ -24,7 +24,9 @@ const adapters = {
       streaming: {
         cmcd: { enabled: true, sid: SESSION, cid: 'sample', mode: 'query' },
         abr: { autoSwitchBitrate: { video: false } },
-        buffer: { fastSwitchEnabled: true, bufferTimeDefault: 8, bufferTimeAtTopQuality: 8 },
+        // When it comes back to what it still has, it goes on loading where it was and jumps over what is between: so it
+        // may keep no island behind a seek forward, nor have loaded everything up to the end.
+        buffer: { fastSwitchEnabled: true, bufferTimeDefault: 4, bufferTimeAtTopQuality: 4, bufferToKeep: 2 },
       },
     })
     player.on(dashjs.MediaPlayer.events.ERROR, ({ error }) => errors.push(JSON.stringify(error)))
