@@ -88,9 +88,10 @@ export function makePassthroughRoute(
 /** Nothing of it where the route answers everybody. */
 function accessOf(config: AccessConfig | undefined, options: AccessOptions): { readonly access?: Access } {
   if (config === undefined) return {}
-  const { tokens, networks, referers, secretHeader } = config
+  const { tokens, rewritePlaylists, networks, referers, secretHeader } = config
   const rules = {
     ...(tokens && { tokens: tokenRules(tokens) }),
+    rewritesPlaylists: rewritePlaylists ?? false,
     ...(networks && { networks }),
     ...(referers && { referers }),
     ...(secretHeader && { secretHeader: { ...secretHeader, name: secretHeader.name.toLowerCase() } }),

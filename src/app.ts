@@ -12,6 +12,7 @@ import { makeOrigin, originOf } from './app-origins.ts'
 import { makePassthroughRoute, makeRoute, typeOf } from './app-routes.ts'
 import type { FillFailure } from './cache/cache.ts'
 import { Cache } from './cache/cache.ts'
+import { makeEviction } from './cache/make-eviction.ts'
 import { Store } from './cache/store.ts'
 import type { Clock } from './clock.ts'
 import { type HostAndPort, parseAddress } from './config/address.ts'
@@ -79,7 +80,8 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   const origins = new Map(
     Object.entries(config.origins).map(([name, it]) => [name, makeOrigin(name, it, dependencies)]),
   )
-  const store = new Store(config.cache.memory)
+  const { memory, policy } = config.cache
+  const store = new Store(memory, makeEviction(policy, memory, clock))
   const cache = new Cache({
     store,
     clock,
@@ -171,7 +173,8 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   }
 }
 
-const systemClock: Clock = {
+/** The machine's own time. */
+export const systemClock: Clock = {
   now: Date.now,
   after: (delayMs, callback) => {
     const timeout = setTimeout(callback, delayMs).unref()

@@ -152,7 +152,7 @@ export class Cache {
     fields: () => RequestFields = noFields,
     directives?: RequestDirectives,
   ): StoredResponse | undefined {
-    const stored = this.#select(key, fields)
+    const stored = this.#select(key, fields, nowMs)
     if (stored === undefined) return undefined
     const isGood = directives === undefined ? isFresh(stored, nowMs) : isUsable(stored, nowMs, directives)
     return isGood ? stored : undefined
@@ -237,13 +237,17 @@ export class Cache {
     await Promise.all([...this.#running, this.#encoder.close()])
   }
 
-  /** The newest stored answer that this request selects (RFC 9111 §4.1). */
-  #select(url: CacheKey, fields: () => RequestFields): StoredResponse | undefined {
+  /**
+   * The newest stored answer that this request selects (RFC 9111 §4.1).
+   *
+   * @param firstLookMs the time, when its request looks for the first time: that is the one use that it makes of it
+   */
+  #select(url: CacheKey, fields: () => RequestFields, firstLookMs?: number): StoredResponse | undefined {
     const { store } = this.#options
-    if (!this.#variants.has(url)) return store.get(url)
+    if (!this.#variants.has(url)) return firstLookMs === undefined ? store.peek(url) : store.get(url, firstLookMs)
     let newest: StoredResponse | undefined
     for (const key of this.#variants.keysFor(url, fields())) {
-      const stored = store.get(key)
+      const stored = firstLookMs === undefined ? store.peek(key) : store.get(key, firstLookMs)
       if (stored !== undefined && stored.responseTimeMs >= (newest?.responseTimeMs ?? 0)) newest = stored
     }
     return newest
@@ -330,11 +334,16 @@ export class Cache {
   #refresh(request: CacheRequest, stored: StoredResponse): void {
     const fillKey = this.#fillKey(request)
     if (this.#fills.has(fillKey) || this.#isClosed) return
-    this.#run(this.#create({ ...request, range: undefined, priority: 'refresh' }, stored, fillKey))
+    this.#run(this.#create({ ...request, range: undefined }, stored, fillKey, 'refresh'))
   }
 
-  #create(request: CacheRequest, stored: StoredResponse | undefined, fillKey: CacheKey): Fill {
-    const { key: url, origin, objectKey, rules, client, priority = 'segment' } = request
+  #create(
+    request: CacheRequest,
+    stored: StoredResponse | undefined,
+    fillKey: CacheKey,
+    priority: OriginPriority = request.priority ?? 'segment',
+  ): Fill {
+    const { key: url, origin, objectKey, rules, client } = request
     const fill = new Fill(
       {
         key: fillKey,
@@ -344,6 +353,7 @@ export class Cache {
         objectKey,
         rules,
         priority,
+        isPlaylist: request.priority === 'playlist',
         stored,
         opening: this.#opening(request, stored),
         fields: fieldsOf(request),

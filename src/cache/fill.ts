@@ -86,6 +86,8 @@ export interface FillOptions {
   /** What to ask for of an object that is not known yet; all of it where absent. Begins and ends where slices do. */
   readonly opening: OriginRange | undefined
   readonly priority: OriginPriority
+  /** Whatever its priority is this time. */
+  readonly isPlaylist: boolean
   /** The stale answer this fill is to revalidate, if there is one. */
   readonly stored: StoredResponse | undefined
   /** Of the request that is sent on. */
@@ -114,7 +116,7 @@ export class Fill {
   constructor(options: FillOptions, parts: FillParts) {
     this.#options = options
     this.#parts = parts
-    this.#shelf = new Shelf(options.url, options.stored, parts)
+    this.#shelf = new Shelf(options, parts)
   }
 
   get key(): CacheKey {

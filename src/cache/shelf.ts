@@ -14,22 +14,29 @@ import type { StoredResponse } from './stored-response.ts'
 import { memoryCost } from './stored-response.ts'
 import type { Variant, Variants } from './variants.ts'
 
+export interface ShelfOptions {
+  readonly url: CacheKey
+  /** What is there already, and is to be replaced. */
+  readonly stored: StoredResponse | undefined
+  readonly isPlaylist: boolean
+}
+
 export class Shelf {
   readonly #url: CacheKey
   readonly #store: Store
   readonly #variants: Variants
   readonly #encoder: Encoder
-  /** What is there already, and is to be replaced. */
   readonly #stored: StoredResponse | undefined
+  readonly #isPlaylist: boolean
   #isDisowned = false
 
   constructor(
-    url: CacheKey,
-    stored: StoredResponse | undefined,
+    { url, stored, isPlaylist }: ShelfOptions,
     { store, variants, encoder }: { readonly store: Store; readonly variants: Variants; readonly encoder: Encoder },
   ) {
     this.#url = url
     this.#stored = stored
+    this.#isPlaylist = isPlaylist
     this.#store = store
     this.#variants = variants
     this.#encoder = encoder
@@ -75,7 +82,7 @@ export class Shelf {
   }
 
   #put(key: CacheKey, response: StoredResponse, reservation: Reservation): void {
-    this.#store.put(key, response, reservation)
+    this.#store.put(key, response, reservation, this.#isPlaylist)
     this.#encoder.encode(key, response)
   }
 

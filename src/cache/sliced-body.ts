@@ -230,7 +230,7 @@ export class SlicedBody implements Body, ReaderBody, RunBody {
       this.#options.store.countHeld(body, reservation.bytes)
       return
     }
-    this.#options.store.putSlice(this.#sliceKey(index), body, reservation)
+    this.#options.store.putSlice(this.#sliceKey(index), body, reservation, this.object.key)
     this.#note(index)
   }
 

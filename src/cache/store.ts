@@ -2,14 +2,17 @@
  * Store: the byte-bounded memory of complete answers and of the slices of large ones.
  *
  * Invariant, after every call: bytes of what is stored + bytes reserved for what is under way ≤ `maxBytes`.
- * Whoever wants to allocate asks `reserve` first; room is made by dropping what was used least recently, and where
+ * Whoever wants to allocate asks `reserve` first; room is made by dropping what the eviction policy gives up, and where
  * that is not enough the answer is no, never a larger cache. Bytes that left the cache while somebody still sends them
  * are no longer in that sum, but they are counted, as held.
  */
 
 import { LRUCache } from 'lru-cache'
 import { BufferedBody } from './buffered-body.ts'
+import type { Arrival, Eviction } from './eviction.ts'
 import type { CacheKey } from './key.ts'
+import { LruEviction } from './lru-eviction.ts'
+import type { Place } from './places.ts'
 import type { StoredResponse } from './stored-response.ts'
 
 /** Bytes promised to one fill. Ends by being put into the Store with its answer, or by `release`. */
@@ -46,23 +49,39 @@ type Kept =
 interface Entry {
   readonly kept: Kept
   readonly costBytes: number
+  readonly arrival: Arrival
+  readonly place: Place
 }
+
+/** One for all: a hit makes no object. */
+const PEEK = {}
+const ANSWER: Arrival = { kind: 'answer' }
+const PLAYLIST: Arrival = { kind: 'playlist' }
+const SLICED: Arrival = { kind: 'sliced' }
 
 export class Store {
   readonly maxBytes: number
+  /** Its own order is not used: it is a map that knows its bytes. */
   readonly #entries: LRUCache<CacheKey, Entry>
+  readonly #eviction: Eviction
   #inFlightBytes = 0
   #heldBytes = 0
   #evictions = 0
 
-  constructor(maxBytes: number) {
+  /** @param eviction this Store's alone */
+  constructor(maxBytes: number, eviction: Eviction = new LruEviction()) {
     this.maxBytes = maxBytes
+    this.#eviction = eviction
     this.#entries = new LRUCache<CacheKey, Entry>({ maxSize: maxBytes, sizeCalculation: (entry) => entry.costBytes })
   }
 
-  /** The stored answer, fresh or stale, and a note that it was wanted just now. */
-  get(key: CacheKey): StoredResponse | undefined {
-    const kept = this.#entries.get(key)?.kept
+  /**
+   * The stored answer, fresh or stale, and a note that it was wanted just now.
+   *
+   * @param nowMs the time, from whom knows it: then nobody looks at the clock for it
+   */
+  get(key: CacheKey, nowMs?: number): StoredResponse | undefined {
+    const kept = this.#use(key, nowMs)
     return kept?.kind === 'response' ? kept.response : undefined
   }
 
@@ -74,7 +93,7 @@ export class Store {
 
   /** A complete slice, and a note that it was wanted just now. */
   getSlice(key: CacheKey): BufferedBody | undefined {
-    const kept = this.#entries.get(key)?.kept
+    const kept = this.#use(key)
     return kept?.kind === 'slice' ? kept.body : undefined
   }
 
@@ -120,24 +139,38 @@ export class Store {
     }
   }
 
-  /** Keeps a complete answer in the room that was reserved for it, in place of an older one under the same key. */
-  put(key: CacheKey, response: StoredResponse, reservation: Reservation): void {
-    const older = this.peek(key)
-    if (older?.body === response.body) this.#entries.delete(key)
-    else this.delete(key)
-    this.#keep(key, { kind: 'response', response }, reservation)
+  /**
+   * Keeps a complete answer in the room that was reserved for it, in place of an older one under the same key.
+   *
+   * @param isPlaylist players ask for it again and again: segments do not drive it out, nor it them
+   */
+  put(key: CacheKey, response: StoredResponse, reservation: Reservation, isPlaylist = false): void {
+    const whole = isPlaylist ? PLAYLIST : ANSWER
+    const arrival = response.body.kind === 'sliced' ? SLICED : whole
+    const older = this.#entries.peek(key)
+    // What is popular stays so in its next version.
+    const place = older?.arrival === arrival ? older.place : undefined
+    if (older !== undefined) {
+      this.#entries.delete(key)
+      if (place === undefined) this.#eviction.removed(older.place)
+      const isSameBody = older.kept.kind === 'response' && older.kept.response.body === response.body
+      if (!isSameBody) this.#discard(older)
+    }
+    this.#keep(key, { kind: 'response', response }, reservation, arrival, place)
   }
 
-  putSlice(key: CacheKey, body: BufferedBody, reservation: Reservation): void {
+  /** Keeps a complete slice of the object that is stored under `object`, in the room that was reserved for it. */
+  putSlice(key: CacheKey, body: BufferedBody, reservation: Reservation, object: CacheKey): void {
     this.delete(key)
-    this.#keep(key, { kind: 'slice', body }, reservation)
+    this.#keep(key, { kind: 'slice', body }, reservation, { kind: 'slice', object })
   }
 
   /** Exchanges a stored answer for its revalidated self. False when `stored` is no longer what the key holds. */
   replace(key: CacheKey, stored: StoredResponse, response: StoredResponse): boolean {
     const entry = this.#entries.peek(key)
     if (entry === undefined || this.peek(key) !== stored) return false
-    this.#entries.set(key, { kept: { kind: 'response', response }, costBytes: entry.costBytes })
+    this.#entries.set(key, { ...entry, kept: { kind: 'response', response } })
+    this.#eviction.renewed(entry.place, entry.costBytes)
     return true
   }
 
@@ -149,7 +182,9 @@ export class Store {
     const entry = this.#entries.peek(key)
     if (entry === undefined || this.peek(key) !== stored) return false
     reservation.release()
-    this.#entries.set(key, { ...entry, costBytes: entry.costBytes + reservation.bytes })
+    const costBytes = entry.costBytes + reservation.bytes
+    this.#entries.set(key, { ...entry, costBytes })
+    this.#eviction.renewed(entry.place, costBytes)
     return true
   }
 
@@ -157,8 +192,8 @@ export class Store {
     const entry = this.#entries.peek(key)
     if (entry === undefined) return false
     this.#entries.delete(key)
-    this.#letGo(entry)
-    if (entry.kept.kind === 'response') entry.kept.response.body.retire()
+    this.#eviction.removed(entry.place)
+    this.#discard(entry)
     return true
   }
 
@@ -187,9 +222,20 @@ export class Store {
     }
   }
 
-  #keep(key: CacheKey, kept: Kept, reservation: Reservation): void {
+  #use(key: CacheKey, nowMs?: number): Kept | undefined {
+    const entry = this.#entries.peek(key, PEEK)
+    if (entry === undefined) return undefined
+    this.#eviction.used(entry.place, nowMs)
+    return entry.kept
+  }
+
+  /** @param place where it stands already */
+  #keep(key: CacheKey, kept: Kept, reservation: Reservation, arrival: Arrival, place?: Place): void {
     reservation.release()
-    this.#entries.set(key, { kept, costBytes: reservation.bytes })
+    const costBytes = reservation.bytes
+    if (place !== undefined) this.#eviction.renewed(place, costBytes)
+    const entry = { kept, costBytes, arrival, place: place ?? this.#eviction.inserted(key, costBytes, arrival) }
+    this.#entries.set(key, entry)
   }
 
   #take(bytes: number, need: Need): boolean {
@@ -201,11 +247,24 @@ export class Store {
 
   #makeRoom(bytes: number): void {
     while (this.#entries.calculatedSize + this.#inFlightBytes + bytes > this.maxBytes) {
-      const dropped = this.#entries.pop()
+      const dropped = this.#dropVictim()
       if (dropped === undefined) return
       this.#letGo(dropped)
       this.#evictions += 1
     }
+  }
+
+  #dropVictim(): Entry | undefined {
+    const victim = this.#eviction.victim()
+    const entry = victim && this.#entries.peek(victim.key)
+    if (entry !== undefined) this.#entries.delete(entry.place.key)
+    return entry
+  }
+
+  /** It left because it no longer holds. */
+  #discard(entry: Entry): void {
+    this.#letGo(entry)
+    if (entry.kept.kind === 'response') entry.kept.response.body.retire()
   }
 
   #letGo({ kept, costBytes }: Entry): void {

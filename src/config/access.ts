@@ -187,9 +187,22 @@ const secretHeader = section({
   .optional()
   .meta({ description: 'A field that the CDN in front sends with every request. It does not reach the origin.' })
 
-export const access = section({ tokens, networks, referers, secretHeader })
+const rewritePlaylists = option(
+  flag,
+  'true: a playlist or manifest that was asked for with a token in the query hands it on: the URLs in it that lead to paths of this server which the token covers carry it too. The answer is made for one client and kept by no shared cache. Default: false.',
+).optional()
+
+export const access = section({ tokens, rewritePlaylists, networks, referers, secretHeader })
+  .superRefine(({ tokens: written, rewritePlaylists: isWanted }, context) => {
+    if (isWanted !== true) return
+    const isPossible = typeof written === 'object' && 'in' in written && written.in.some((place) => place === 'query')
+    if (isPossible) return
+    const message = 'has no meaning without tokens in the query that cover more than one path'
+    context.addIssue({ code: 'custom', path: ['rewritePlaylists'], message })
+  })
   .superRefine((written, context) => {
-    if (Object.values(written).some((one) => one !== undefined)) return
+    const { rewritePlaylists: _, ...rules } = written
+    if (Object.values(rules).some((one) => one !== undefined)) return
     const message = 'expected at least one of tokens, networks, referers and secretHeader'
     context.addIssue({ code: 'custom', message })
   })

@@ -224,6 +224,12 @@ const route = section({
     for (const name of Object.keys(written).filter((key) => !OF_ANY_ROUTE.has(key))) {
       context.addIssue({ code: 'custom', path: [name], message: 'has no meaning beside passthrough' })
     }
+    if (written.access?.rewritePlaylists !== true) return
+    context.addIssue({
+      code: 'custom',
+      path: ['access', 'rewritePlaylists'],
+      message: 'has no meaning beside passthrough',
+    })
   }, EVEN_IF_WRONG)
   .transform((written) => {
     const { passthrough, origin, failoverOnNotFound, stripPrefix, negativeTtl, ...others } = written

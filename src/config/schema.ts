@@ -44,6 +44,11 @@ const listen = list(listener, 'listener')
 
 const cache = section({
   memory: optionWithDefault(size, 'Memory for cached bodies and bodies on their way.', '1GiB'),
+  policy: optionWithDefault(
+    oneOf(['adaptive', 'lru']),
+    'What goes when memory is full. adaptive: what was asked for once goes soon, what is asked for again and again stays. lru: what was asked for least recently goes.',
+    'adaptive',
+  ),
   maxObject: option(
     size,
     `Largest object that is kept whole. Default: ${formatSize(DEFAULT_MAX_OBJECT_BYTES)}, or memory where that is less.`,

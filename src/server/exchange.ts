@@ -8,6 +8,7 @@
 import type { Body } from '../cache/body.ts'
 import type { Clock } from '../clock.ts'
 import type { CacheStatus } from '../http/cache-status.ts'
+import type { Addition } from '../media/playlist-rewriting.ts'
 import type { AccessLog, AccessRecord, CacheResult, ExchangeEnd } from '../observe/access-record.ts'
 import type { IncomingMessage, ServerResponse } from './messages.ts'
 
@@ -21,6 +22,8 @@ export class Exchange implements AccessRecord {
   route: string | undefined
   origin: string | undefined
   cmcd: object | undefined
+  /** What the children of a playlist are to carry, as this request did. A secret: nothing of it is recorded. */
+  addition: (() => Addition) | undefined
   result: CacheResult = 'none'
   cacheStatus: string | undefined
   bytes = 0

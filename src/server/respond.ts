@@ -15,11 +15,13 @@ import { toClientError } from '../errors.ts'
 import type { CacheStatus } from '../http/cache-status.ts'
 import { formatCacheStatus } from '../http/cache-status.ts'
 import type { Origin } from '../origin/origin.ts'
+import { isRewritable, rewriteAnswer } from './access/playlist-tokens.ts'
 import type { Exchange } from './exchange.ts'
 import { composeFields, NO_PAIRS, selectStored } from './fields.ts'
 import type { IncomingMessage, ServerResponse } from './messages.ts'
 import { negotiate } from './negotiate.ts'
 import { CACHE_NAME } from './passed-fields.ts'
+import { endWith } from './pieces.ts'
 import type { Part, Plan, PlanRequest } from './plan.ts'
 import { planAnswer } from './plan.ts'
 import { sendParts } from './send.ts'
@@ -57,6 +59,16 @@ export function respond(
   options: ResponderOptions,
 ): void {
   const { req, res, exchange, routeHeaders } = outgoing
+  if (exchange.addition !== undefined && isRewritable(stored)) {
+    rewriteAnswer(outgoing, stored, {
+      onRewritten: (own, rewritten) => respond({ ...outgoing, ...own }, rewritten, cacheStatus, nowMs, options),
+      onFailure: (error) => {
+        exchange.error = error
+        sendError(outgoing, toClientError(error))
+      },
+    })
+    return
+  }
   const response = negotiate(req, stored)
   const age = String(currentAgeSeconds(response, nowMs))
   const { bytes } = response.body
@@ -69,8 +81,7 @@ export function respond(
     exchange.bytes = bytes.length
     exchange.answers()
     res.writeHead(response.status, composeFields(response.status, response.headerPairs, routeHeaders, ownPairs))
-    res.end(bytes)
-    if (res.writableLength > 0) res.setTimeout(options.clientStallMs)
+    endWith(res, bytes, options.clientStallMs)
     return
   }
   const plan = planAnswer(planRequest(req, options), response)
@@ -133,8 +144,7 @@ function sendPlan(
   if (piece !== undefined) {
     exchange.bytes = piece.length
     exchange.answers()
-    res.writeHead(plan.status, pairs).end(piece)
-    if (res.writableLength > 0) res.setTimeout(clientStallMs)
+    endWith(res.writeHead(plan.status, pairs), piece, clientStallMs)
     return
   }
   sendParts({

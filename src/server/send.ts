@@ -12,6 +12,7 @@ import { asOriginError } from '../errors.ts'
 import type { Origin } from '../origin/origin.ts'
 import type { ServerResponse } from './messages.ts'
 import { isHttp10 } from './messages.ts'
+import { firstPiece } from './pieces.ts'
 import type { Part } from './plan.ts'
 
 export interface Sending {
@@ -37,6 +38,8 @@ export function sendParts(sending: Sending): void {
 class Sender {
   readonly #sending: Sending
   #reader: BodyReader | undefined
+  /** Has been read, and waits for room on the connection. */
+  #rest: Buffer | undefined
   #partIndex = 0
   #isBegun = false
   #isClosed = false
@@ -67,6 +70,10 @@ class Sender {
 
   #advance(): void {
     while (!this.#isClosed) {
+      if (this.#rest !== undefined) {
+        if (!this.#write(this.#rest)) return
+        continue
+      }
       const part = this.#sending.parts[this.#partIndex]
       if (part === undefined) {
         this.#begin()
@@ -113,9 +120,11 @@ class Sender {
   /** False when the connection is full: the pump goes on at `drain`. */
   #write(bytes: Buffer): boolean {
     this.#begin()
-    this.#sending.onBytes(bytes.length)
-    const { res, clientStallMs } = this.#sending
-    if (res.write(bytes)) return true
+    const { res, clientStallMs, onBytes } = this.#sending
+    const piece = firstPiece(res, bytes)
+    this.#rest = piece === bytes ? undefined : bytes.subarray(piece.length)
+    onBytes(piece.length)
+    if (res.write(piece)) return true
     // Node counts any progress of the bytes it has handed to the kernel, not only the end of them.
     res.setTimeout(clientStallMs)
     res.once('drain', this.#onDrain)

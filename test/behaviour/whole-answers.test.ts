@@ -39,6 +39,7 @@ test('a miss and a hit carry the same bytes and the same fields, but for Cache-S
     'Last-Modified: Sun, 01 Nov 2026 12:00:00 GMT',
     'ETag: "v1"',
     'Cache-Control: public, max-age=60',
+    'X-Content-Type-Options: nosniff',
     'Accept-Ranges: bytes',
     `Date: ${DATE}`,
     'Content-Length: 300000',
@@ -93,6 +94,7 @@ test('what describes the object is passed on; what describes the store, the uplo
       'Expires',
       'Last-Modified',
       'Vary',
+      'X-Content-Type-Options',
     ])
   }
 })

@@ -1,9 +1,10 @@
 /** Origins that refuse: how many answers are good all the same, and how often the origin was asked in vain. */
 
-import type { Row } from './cases.ts'
 import { type Fetched, get } from './client.ts'
 import { contentFor } from './content.ts'
-import { startRefusingOrigin, startShield } from './processes.ts'
+import type { Row } from './findings.ts'
+import { startRefusingOrigin } from './processes.ts'
+import { startShield } from './shield-process.ts'
 
 const ms = (value: number) => `${value.toFixed(0)} ms`
 const isGood = (answer: Fetched) => answer.status === 200 && answer.isWhole

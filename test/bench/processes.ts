@@ -1,19 +1,32 @@
-/** The processes a benchmark measures: started, asked, their CPU read, and ended by the one who started them. */
+/**
+ * The processes a benchmark is made of: started, asked, and ended by the one who started them.
+ *
+ * However the benchmark ends, none of them and none of their folders is left.
+ */
 
-import { type ChildProcess, fork, spawn } from 'node:child_process'
+import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Certificate } from './certificate.ts'
 import type { OriginCounts } from './paced-origin.ts'
 import type { RefusalCounts, Refusals } from './refusing-origin.ts'
 
 export interface ServerProcess {
   readonly port: number
   readonly pid: number
+  /** Absent: it speaks HTTP/1.1 without TLS. */
+  readonly secure?: Secure
   /** What it has printed so far. */
   output(): string
   close(): Promise<void>
+}
+
+export interface Secure {
+  readonly protocol: 'http/1.1' | 'h2'
+  /** What clients have to trust, PEM. */
+  readonly certFile: string
 }
 
 export interface PacedOrigin extends ServerProcess {
@@ -43,86 +56,71 @@ async function countedOrigin<Counts>(child: ChildProcess): Promise<ServerProcess
   }
 }
 
-export async function startBareServer(length: number): Promise<ServerProcess> {
-  return forked(fork(new URL('./bare-server.ts', import.meta.url), [String(length)]))
+/** What the floor writes: one answer to whatever it is asked. */
+export type BareAnswer =
+  | { readonly status: 200; readonly length: number }
+  | { readonly status: 206; readonly length: number; readonly start: number; readonly end: number }
+  | { readonly status: 304 }
+
+/** What the floor is started with, as JSON. */
+export interface BareOptions {
+  readonly answer: BareAnswer
+  readonly tls?: Certificate & Pick<Secure, 'protocol'>
 }
 
-/**
- * The shield as an operator starts it: the program, and a file. `memory`, `access` and the options of the `origin` beside
- * those that say where it is, as in the file's format.
- */
-export async function startShield(
-  originPort: number,
-  options: { memory: string; access: boolean; origin?: Readonly<Record<string, unknown>> },
-): Promise<ServerProcess> {
-  const folder = mkdtempSync(join(tmpdir(), 'segment-shield-bench-'))
-  const file = join(folder, 'bench.yaml')
-  const config = {
-    listen: [{ address: '127.0.0.1:0' }],
-    cache: { memory: options.memory },
-    log: { level: 'info', access: options.access, format: 'json' },
-    origins: {
-      bench: {
-        type: 's3',
-        endpoint: `http://127.0.0.1:${originPort}`,
-        region: 'us-east-1',
-        bucket: 'bench',
-        forcePathStyle: true,
-        credentials: { accessKeyId: 'bench', secretAccessKey: 'bench-secret' },
-        ...options.origin,
-      },
-    },
-    routes: [{ match: '/**', origin: 'bench' }],
-  }
-  writeFileSync(file, JSON.stringify(config))
-  const child = spawn(process.execPath, ['src/cli.ts', 'serve', file], { stdio: ['ignore', 'pipe', 'pipe'] })
-  let printed = ''
-  const listening = Promise.withResolvers<number>()
-  const onText = (text: string) => {
-    if (printed.length < 1_000_000) printed += text
-    const port = /"port":(\d+)/.exec(printed)?.[1]
-    if (port !== undefined) listening.resolve(Number(port))
-  }
-  child.stdout.setEncoding('utf8').on('data', onText)
-  child.stderr.setEncoding('utf8').on('data', onText)
-  child.once('exit', () => listening.reject(new Error(`the shield ended:\n${printed}`)))
-  const port = await listening.promise
-  return {
-    port,
-    pid: child.pid ?? 0,
-    output: () => printed,
-    close: async () => {
-      await endProcess(child)
-      rmSync(folder, { recursive: true })
-    },
-  }
+export async function startBareServer(options: BareOptions): Promise<ServerProcess> {
+  const server = await forked(fork(new URL('./bare-server.ts', import.meta.url), [JSON.stringify(options)]))
+  return { ...server, ...(options.tls && { secure: options.tls }) }
 }
 
+/** The AWS SDK's client and a pipe: what stands in front of a bucket where nothing does. */
+export async function startSdkPipe(originPort: number): Promise<ServerProcess> {
+  return forked(fork(new URL('./sdk-pipe.ts', import.meta.url), [String(originPort)]))
+}
+
+/** A child of ours that says on which port it listens, and ends with us by itself. */
 async function forked(child: ChildProcess): Promise<ServerProcess> {
   const [{ port }] = (await once(child, 'message')) as [{ port: number }]
   return { port, pid: child.pid ?? 0, output: () => '', close: () => endProcess(child) }
 }
 
-async function endProcess(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null) return
+export async function endProcess(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
   const exited = once(child, 'exit')
   child.kill('SIGTERM')
   await exited
 }
 
-/** CPU time a process and its children have used, user and system, in microseconds (proc(5): clock ticks of 10 ms). */
-export function cpuMicroseconds(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? []
-  const own = (Number(fields[11]) + Number(fields[12])) * 10_000
-  return childrenOf(pid).reduce((total, child) => total + cpuMicroseconds(child), own)
+/** A program that does not know of us: it is told to end when we end. */
+export function endWithUs(child: ChildProcess): void {
+  watchOurEnd()
+  programs.add(child)
+  child.once('exit', () => programs.delete(child))
 }
 
-function childrenOf(pid: number): number[] {
-  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number)
+/** A new folder, gone when the benchmark is, where it has not been removed before. */
+export function makeFolder(name: string): string {
+  watchOurEnd()
+  const folder = mkdtempSync(join(tmpdir(), `segment-shield-bench-${name}-`))
+  folders.add(folder)
+  return folder
 }
 
-/** Resident memory in bytes. */
-export function residentBytes(pid: number): number {
-  const kilobytes = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]
-  return Number(kilobytes) * 1024
+export function removeFolder(folder: string): void {
+  rmSync(folder, { recursive: true, force: true })
+  folders.delete(folder)
+}
+
+const programs = new Set<ChildProcess>()
+const folders = new Set<string>()
+let isWatched = false
+
+function watchOurEnd(): void {
+  if (isWatched) return
+  isWatched = true
+  process.once('exit', () => {
+    for (const child of programs) child.kill('SIGTERM')
+    for (const folder of folders) rmSync(folder, { recursive: true, force: true })
+  })
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
 }

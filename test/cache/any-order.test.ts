@@ -7,6 +7,7 @@ import { array, asyncProperty, assert as check, constant, integer, oneof, record
 import { expect, test } from 'vitest'
 import type { BodyReader } from '../../src/cache/body.ts'
 import type { Answer } from '../../src/cache/cache.ts'
+import type { EvictionPolicy } from '../../src/cache/make-eviction.ts'
 import { OriginError } from '../../src/errors.ts'
 import { expectWithinBudget, World } from './world.ts'
 
@@ -45,11 +46,15 @@ const action = oneof(
 )
 
 class Play {
-  readonly world = new World({ maxBytes: 5000, maxObjectBytes: MAX_OBJECT_BYTES })
+  readonly world: World
   readonly clients: Client[] = []
   readonly sent = new Map<number, Sent>()
   readonly answered = new Set<number>()
   readonly #versions = new Map<string, number>()
+
+  constructor(policy: EvictionPolicy) {
+    this.world = new World({ maxBytes: 5000, maxObjectBytes: MAX_OBJECT_BYTES, policy })
+  }
 
   async step({ act, pick }: { readonly act: string; readonly pick: number }): Promise<void> {
     if (act === 'ask') this.ask(KEYS[pick] ?? 'a')
@@ -190,15 +195,18 @@ class Play {
   }
 }
 
-test('bytes are right, memory stays within its bound and nothing is left open, whatever happens in whatever order', async () => {
-  await check(
-    asyncProperty(array(action, { minLength: 40, maxLength: 200, size: 'max' }), async (actions) => {
-      const play = new Play()
-      for (const step of actions) await play.step(step)
-      await play.bringToRest()
-      play.expectSound()
-      play.expectAtRest()
-    }),
-    { numRuns: 30, seed: 8216 },
-  )
-})
+test.each(['adaptive', 'lru'] as const)(
+  'bytes are right, memory stays within its bound and nothing is left open, whatever happens in whatever order, with the policy %s',
+  async (policy) => {
+    await check(
+      asyncProperty(array(action, { minLength: 40, maxLength: 200, size: 'max' }), async (actions) => {
+        const play = new Play(policy)
+        for (const step of actions) await play.step(step)
+        await play.bringToRest()
+        play.expectSound()
+        play.expectAtRest()
+      }),
+      { numRuns: 30, seed: 8216 },
+    )
+  },
+)

@@ -8,6 +8,8 @@ import { setImmediate } from 'node:timers/promises'
 import { expect, onTestFinished } from 'vitest'
 import type { FillFailure } from '../../src/cache/cache.ts'
 import { Cache } from '../../src/cache/cache.ts'
+import type { EvictionPolicy } from '../../src/cache/make-eviction.ts'
+import { makeEviction } from '../../src/cache/make-eviction.ts'
 import { Store } from '../../src/cache/store.ts'
 import type { StoredResponse } from '../../src/cache/stored-response.ts'
 import { parseContentRange } from '../../src/http/content-range.ts'
@@ -50,6 +52,14 @@ export interface ClientOptions {
   readonly pace?: (readBytes: number) => Promise<void> | void
 }
 
+export interface SlicedWorldOptions {
+  readonly maxBytes?: number
+  readonly maxObjectBytes?: number
+  readonly sliceBytes?: number
+  /** @default adaptive, as shipped */
+  readonly policy?: EvictionPolicy
+}
+
 export class SlicedWorld {
   readonly clock = new FakeClock()
   readonly origin = new ObjectOrigin()
@@ -57,8 +67,13 @@ export class SlicedWorld {
   readonly cache: Cache
   readonly failures: FillFailure[] = []
 
-  constructor({ maxBytes = 1000 * KB, maxObjectBytes = 2 * KB, sliceBytes = KB } = {}) {
-    this.store = new Store(maxBytes)
+  constructor({
+    maxBytes = 1000 * KB,
+    maxObjectBytes = 2 * KB,
+    sliceBytes = KB,
+    policy = 'adaptive',
+  }: SlicedWorldOptions = {}) {
+    this.store = new Store(maxBytes, makeEviction(policy, maxBytes, this.clock))
     this.cache = new Cache({
       store: this.store,
       clock: this.clock,

@@ -8,6 +8,8 @@ import { expect, onTestFinished } from 'vitest'
 import type { Answer, CacheRequest, FillFailure } from '../../src/cache/cache.ts'
 import { Cache } from '../../src/cache/cache.ts'
 import type { ContentTypeFor } from '../../src/cache/fill.ts'
+import type { EvictionPolicy } from '../../src/cache/make-eviction.ts'
+import { makeEviction } from '../../src/cache/make-eviction.ts'
 import type { CacheRules } from '../../src/cache/policy.ts'
 import { Store } from '../../src/cache/store.ts'
 import { FakeClock } from '../support/fake-clock.ts'
@@ -20,6 +22,8 @@ export const OBJECT_KEY = 'video/001.m4s'
 export interface WorldOptions {
   readonly maxBytes?: number
   readonly maxObjectBytes?: number
+  /** @default adaptive, as shipped */
+  readonly policy?: EvictionPolicy
   readonly rules?: CacheRules
   readonly contentTypeFor?: ContentTypeFor
 }
@@ -43,7 +47,8 @@ export class World {
   readonly #rules: CacheRules
 
   constructor(options: WorldOptions) {
-    this.store = new Store(options.maxBytes ?? 1_000_000)
+    const { maxBytes = 1_000_000, policy = 'adaptive' } = options
+    this.store = new Store(maxBytes, makeEviction(policy, maxBytes, this.clock))
     this.#rules = options.rules ?? RULES
     this.cache = new Cache({
       store: this.store,

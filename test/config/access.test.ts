@@ -58,7 +58,7 @@ describe('what is wrong is said, and never what a secret is', () => {
   const SHORT = 'expected a key of at least 16 bytes; openssl rand -hex 32 makes one, got a string that is not shown'
   const hush = 'hush-hush'
 
-  test.each([
+  test.each<readonly [path: string, value: unknown, problem: string]>([
     [ACCESS, {}, `${ACCESS}: ${NO_RULE}, got an empty mapping`],
     [ACCESS, null, `${ACCESS}: expected a mapping, got nothing`],
     [ACCESS, { token: hmac, networks: { deny: ['::1'] } }, `${ACCESS}.token: unknown key, did you mean "tokens"?`],
@@ -103,6 +103,27 @@ describe('what is wrong is said, and never what a secret is', () => {
       TOKENS,
       { scheme: 'secure-link', keys: { k1: 's' }, expression: `$secure_link_expires$uri ${hush}` },
       `${TOKENS}.expression: does not hold $key`,
+    ],
+    ...[
+      { tokens: hmac },
+      { tokens: { scheme: 'secure-link', keys: { k1: 's' } } },
+      { networks: { deny: ['::1'] } },
+    ].map(
+      (rules) =>
+        [
+          ACCESS,
+          { ...rules, rewritePlaylists: true },
+          `${ACCESS}.rewritePlaylists: has no meaning without tokens in the query that cover more than one path`,
+        ] as const,
+    ),
+    [
+      'routes[0]',
+      {
+        match: '/**',
+        passthrough: 'http://127.0.0.1:3000',
+        access: { tokens: { ...hmac, in: 'query' }, rewritePlaylists: true },
+      },
+      `${ACCESS}.rewritePlaylists: has no meaning beside passthrough`,
     ],
     [`${ACCESS}.networks`, {}, `${ACCESS}.networks: expected a network to allow or to deny, got an empty mapping`],
     [

@@ -36,7 +36,7 @@ test('what the file leaves out has its default, in bytes and milliseconds', () =
     listen: [{ address: '127.0.0.1:8080', highWaterMark: 1_048_576 }],
     trustedProxies: [],
     limits: CLIENT_LIMITS,
-    cache: { memory: 1_073_741_824, maxObject: 8_388_608, slice: 1_048_576 },
+    cache: { memory: 1_073_741_824, policy: 'adaptive', maxObject: 8_388_608, slice: 1_048_576 },
     log: { level: 'info', access: true, format: 'json' },
     origins: {
       spaces: {
@@ -83,7 +83,7 @@ listen:
   - { address: localhost:0 }
 trustedProxies: [10.0.0.0/8, "::1"]
 admin: { address: 0.0.0.0:9090, token: 0x/+~= }
-cache: { memory: 2GiB, maxObject: 16MiB, slice: 2MiB }
+cache: { memory: 2GiB, policy: lru, maxObject: 16MiB, slice: 2MiB }
 log: { level: debug, access: false, format: pretty }
 origins:
   one:
@@ -130,7 +130,7 @@ routes:
     ],
     trustedProxies: ['10.0.0.0/8', '::1'],
     admin: { address: '0.0.0.0:9090', token: '0x/+~=' },
-    cache: { memory: 2_147_483_648, maxObject: 16_777_216, slice: 2_097_152 },
+    cache: { memory: 2_147_483_648, policy: 'lru', maxObject: 16_777_216, slice: 2_097_152 },
     log: { level: 'debug', access: false, format: 'pretty' },
     origins: {
       one: {
@@ -213,6 +213,7 @@ describe('defaults that follow another option', () => {
   test('the largest object is never larger than the memory unless the file says so', () => {
     expect(load(goodWith('cache', { memory: '2MiB' })).cache).toEqual({
       memory: 2_097_152,
+      policy: 'adaptive',
       maxObject: 2_097_152,
       slice: 262_144,
     })

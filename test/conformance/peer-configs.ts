@@ -2,10 +2,11 @@
  * nginx, Varnish and Traffic Server as shared caches that keep to the RFCs as well as their options let them: what their
  * manuals have for that is switched on, and nothing is added that they do not do by themselves.
  */
-import { cpSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { startPeer } from '../bench/peers.ts'
 import type { ServerProcess } from '../bench/processes.ts'
+import { prepareTrafficServer } from '../bench/traffic-server.ts'
 import { findProgram } from '../support/programs.ts'
 
 export interface Peer {
@@ -63,55 +64,19 @@ function startVarnish(originPort: number): Promise<ServerProcess> {
   ])
 }
 
-const SYSTEM_CONFIG = '/etc/trafficserver'
-
 function startTrafficServer(originPort: number): Promise<ServerProcess> {
-  return startPeer('traffic_server', (folder, port) => {
-    const config = join(folder, 'config')
-    if (existsSync(SYSTEM_CONFIG)) cpSync(SYSTEM_CONFIG, config, { recursive: true })
-    for (const name of ['cache', 'run', 'log']) mkdirSync(join(folder, name))
-    mkdirSync(config, { recursive: true })
-    writeFileSync(join(config, 'remap.config'), `map / http://127.0.0.1:${originPort}/\n`)
-    writeFileSync(join(config, 'storage.config'), `${join(folder, 'cache')} 256M\n`)
-    writeFileSync(
-      join(config, 'records.config'),
-      `CONFIG proxy.config.http.server_ports STRING ${port}:ip-in=127.0.0.1
-CONFIG proxy.config.http.cache.http INT 1
-CONFIG proxy.config.http.cache.required_headers INT 0
-CONFIG proxy.config.http.cache.cache_responses_to_cookies INT 1
-CONFIG proxy.config.http.cache.ignore_client_cc_max_age INT 1
-CONFIG proxy.config.http.negative_revalidating_enabled INT 0
-CONFIG proxy.config.http.connect_attempts_max_retries INT 0
-CONFIG proxy.config.url_remap.pristine_host_hdr INT 1
-CONFIG proxy.config.diags.output.diag STRING L
-CONFIG proxy.config.admin.user_id STRING #-1
-`,
-    )
-    writeFileSync(
-      join(folder, 'runroot.yaml'),
-      [
-        ...[
-          `prefix: ${folder}`,
-          'exec_prefix: /usr',
-          'bindir: /usr/bin',
-          'sbindir: /usr/sbin',
-          `sysconfdir: ${config}`,
-        ],
-        ...[
-          `datadir: ${join(folder, 'cache')}`,
-          'includedir: /usr/include',
-          'libdir: /usr/lib',
-          'libexecdir: /usr/lib/trafficserver/modules',
-        ],
-        ...[
-          `localstatedir: ${folder}`,
-          `runtimedir: ${join(folder, 'run')}`,
-          `logdir: ${join(folder, 'log')}`,
-          `cachedir: ${join(folder, 'cache')}`,
-          '',
-        ],
-      ].join('\n'),
-    )
-    return ['traffic_server', `--run-root=${join(folder, 'runroot.yaml')}`]
-  })
+  return startPeer('traffic_server', (folder, port) =>
+    prepareTrafficServer(folder, {
+      port,
+      originPort,
+      storageMegabytes: 256,
+      records: [
+        'CONFIG proxy.config.http.cache.cache_responses_to_cookies INT 1',
+        'CONFIG proxy.config.http.cache.ignore_client_cc_max_age INT 1',
+        'CONFIG proxy.config.http.negative_revalidating_enabled INT 0',
+        'CONFIG proxy.config.http.connect_attempts_max_retries INT 0',
+        'CONFIG proxy.config.url_remap.pristine_host_hdr INT 1',
+      ],
+    }),
+  )
 }

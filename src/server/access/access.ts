@@ -12,12 +12,14 @@ import { hash, timingSafeEqual } from 'node:crypto'
 import { isIP } from 'node:net'
 import { compileTrust, type Trust } from '../../http/forwarded.ts'
 import { compileSites, type SiteTest } from '../../http/site.ts'
-import { forwardingFor } from '../for-whom.ts'
+import { type Addition, additionText } from '../../media/playlist-rewriting.ts'
+import { forwardingFor, requestedAddress } from '../for-whom.ts'
 import type { IncomingMessage } from '../messages.ts'
 import type { CleanTarget } from './path-tokens.ts'
+import { onlyParameters } from './query-parameters.ts'
 import { isFromAllowedSite, type RefererRules } from './referers.ts'
 import { editField, fieldValue, removeCookie, removeField } from './request-credentials.ts'
-import type { TokenRules } from './token-check.ts'
+import type { FoundToken, TokenRules } from './token-check.ts'
 import { checkToken, withoutToken } from './token-check.ts'
 import type { Refusal } from './token-scheme.ts'
 
@@ -25,6 +27,8 @@ export interface AccessRules {
   readonly tokens?: TokenRules
   readonly networks?: { readonly allow: readonly string[]; readonly deny: readonly string[] }
   readonly referers?: RefererRules
+  /** Whether playlists that were asked for with a token in the query hand it on to their children. */
+  readonly rewritesPlaylists?: boolean
   /** `name` in lower case; any of the values is good. */
   readonly secretHeader?: { readonly name: string; readonly values: readonly string[] }
 }
@@ -37,6 +41,8 @@ export interface AccessOptions {
 
 /** Paths that programs are known to read in more than one way: other slashes, escapes in escapes, path parameters. */
 const READ_IN_TWO_WAYS = /[\\]|%(?:2e|2f|5c)|\/\.{1,2};/i
+/** RFC 6761 §6.4 */
+const NO_HOST = 'http://unknown.invalid'
 const ESCAPED_SLASH = /%(?:2f|5c)/i
 
 export class Access {
@@ -62,8 +68,17 @@ export class Access {
     return this.#rules.tokens?.carriers.find(({ carrier }) => carrier === 'path')?.name
   }
 
-  /** Whether the request is granted; takes its credentials away if it is. */
-  check(req: IncomingMessage, target: CleanTarget, nowMs: number): CleanTarget | Refusal {
+  /**
+   * Whether the request is granted; takes its credentials away if it is.
+   *
+   * @param onAddition told what the children of a playlist are to carry, where they are to carry anything
+   */
+  check(
+    req: IncomingMessage,
+    target: CleanTarget,
+    nowMs: number,
+    onAddition: (addition: () => Addition) => void,
+  ): CleanTarget | Refusal {
     const { tokens, referers } = this.#rules
     let address: string | undefined
     const client = () => {
@@ -79,6 +94,9 @@ export class Access {
     const clean = tokens === undefined ? target : withoutTokenIn(target, tokens)
     if (clean !== target) req.url = clean.sentPath + clean.sentQuery
     if (this.#options.isSeenByOrigin) this.#removeCredentials(req)
+    if (tokens !== undefined && token?.carrier === 'query' && this.#rules.rewritesPlaylists === true) {
+      onAddition(() => this.#addition(req, target, clean, tokens, token))
+    }
     return clean
   }
 
@@ -103,6 +121,24 @@ export class Access {
   #isReadOneWay({ path, sentPath, isUtf8 }: CleanTarget): boolean {
     if (!isUtf8) return false
     return !this.#options.isSeenByOrigin || !(READ_IN_TWO_WAYS.test(path) || ESCAPED_SLASH.test(sentPath))
+  }
+
+  /** The token's own parameters as they were sent, and where they are good. */
+  #addition(
+    req: IncomingMessage,
+    { query }: CleanTarget,
+    { sentPath }: CleanTarget,
+    { scheme }: TokenRules,
+    token: FoundToken,
+  ): Addition {
+    const address = requestedAddress(req, this.#options.isTrusted)
+    // Whoever names no host gets no reference that names one.
+    const url = URL.parse((address.endsWith('/') ? NO_HOST : address) + sentPath) ?? new URL(NO_HOST)
+    return {
+      url,
+      text: additionText(onlyParameters(query, scheme.isParameter)),
+      covers: scheme.coverage?.(token.text) ?? (() => false),
+    }
   }
 
   #removeCredentials(req: IncomingMessage): void {

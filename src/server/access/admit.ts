@@ -14,7 +14,9 @@ export function admit(outgoing: Outgoing, target: CleanTarget, access: Access | 
   const { req, exchange } = outgoing
   if (target.pathToken !== undefined) req.url = target.sentPath + target.sentQuery
   if (access === undefined) return target
-  const outcome = access.check(req, target, exchange.startedMs)
+  const outcome = access.check(req, target, exchange.startedMs, (addition) => {
+    exchange.addition = addition
+  })
   if (typeof outcome !== 'string') return outcome
   // RFC 9211 §2: neither hit nor fwd, since nothing was looked for.
   exchange.cacheStatus = `${CACHE_NAME}; detail=${outcome}`

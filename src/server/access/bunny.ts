@@ -12,8 +12,9 @@
  * not kept.
  */
 
-import { createHmac, hash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { networkBytes } from './client-network.ts'
+import { HmacSha256 } from './hmac-sha256.ts'
 import { parameterName } from './query-parameters.ts'
 import type { Carrier, Refusal, TokenRequest, TokenScheme } from './token-scheme.ts'
 import { isCovered, isExpired, isSameText, unescaped } from './token-scheme.ts'
@@ -27,6 +28,11 @@ export interface BunnyOptions {
 /** The name of a token in the query, and in the path. */
 export const BUNNY_NAMES = { query: 'token', path: 'bcdn_token' } as const
 
+interface Secret {
+  readonly key: string
+  readonly hmac: HmacSha256
+}
+
 interface BunnyToken {
   readonly token: string
   readonly expires: string
@@ -39,13 +45,15 @@ const HS256 = /^HS256-(1-)?[A-Za-z0-9_-]{43}$/
 const SHA256 = /^[A-Za-z0-9_-]{43}$/
 /** As many digits as every time until 2286 has, so that a digit of the path next to it cannot be taken for its own. */
 const EXPIRES = /^[1-9]\d{9}$/
+const SHA256_LENGTH = 43
+const FOR_CLIENT_LENGTH = 'HS256-1-'.length + SHA256_LENGTH
 const TOKEN_PATH = 'token_path'
 const IGNORE_PARAMETERS = 'token_ignore_params'
 /** What players add to each request by themselves (CTA-5004); no signer can have known it. */
 const OF_PLAYERS = 'CMCD'
 
 export function bunnyScheme({ keys, clientIp }: BunnyOptions): TokenScheme {
-  const secrets = Object.values(keys)
+  const secrets = Object.values(keys).map((key) => ({ key, hmac: new HmacSha256(key) }))
   return {
     takes: 'parameters',
     isParameter: (name) => isOfToken(name),
@@ -53,12 +61,13 @@ export function bunnyScheme({ keys, clientIp }: BunnyOptions): TokenScheme {
       const token = read(text, carrier)
       return token === undefined ? 'malformed' : verify(token, request, secrets, clientIp)
     },
-    covers: (text, path, isBare) => {
-      const { signed } = read(text, 'query') ?? {}
-      const tokenPath = signed?.get(TOKEN_PATH)
-      const isFree =
-        signed?.get(IGNORE_PARAMETERS) === 'true' || (isBare && [...(signed?.keys() ?? [])].every(isOfToken))
-      return tokenPath !== undefined && isFree && isBelow(path, tokenPath)
+    coverage: (text) => {
+      const { signed = new Map<string, string>() } = read(text, 'query') ?? {}
+      const tokenPath = signed.get(TOKEN_PATH)
+      const ignoresOthers = signed.get(IGNORE_PARAMETERS) === 'true'
+      const isAlone = [...signed.keys()].every(isOfToken)
+      return (path, isBare) =>
+        tokenPath !== undefined && (ignoresOthers || (isAlone && isBare)) && isBelow(path, tokenPath)
     },
   }
 }
@@ -70,13 +79,14 @@ function isOfToken(name: string): boolean {
 function verify(
   { token, expires, signed }: BunnyToken,
   request: TokenRequest,
-  secrets: readonly string[],
+  secrets: readonly Secret[],
   clientIp: boolean,
 ): Refusal | undefined {
   const tokenPath = signed.get(TOKEN_PATH)
-  const parameters = [...signed].map(([name, value]) => `${name}=${value}`).join('&')
+  let parameters = ''
+  for (const [name, value] of signed) parameters += `${parameters === '' ? '' : '&'}${name}=${value}`
   const subject = { path: tokenPath ?? request.sentPath, expires, parameters }
-  const isSigned = secrets.some((key) => isSignedBy(key, token, subject, request, clientIp))
+  const isSigned = secrets.some((secret) => isSignedBy(secret, token, subject, request, clientIp))
   if (!isSigned) return 'bad-signature'
   if (isExpired(Number(expires), request.nowMs)) return 'expired'
   if (signed.has('token_countries') || signed.has('token_countries_blocked')) return 'restricted'
@@ -84,26 +94,26 @@ function verify(
 }
 
 function isSignedBy(
-  key: string,
+  { key, hmac }: Secret,
   token: string,
   { path, expires, parameters }: { path: string; expires: string; parameters: string },
   { client }: TokenRequest,
   clientIp: boolean,
 ): boolean {
-  const isForClient = HS256.exec(token)?.[1] !== undefined
-  if (isForClient) {
+  // Its form has been looked at.
+  if (token.startsWith('HS256-1-') && token.length === FOR_CLIENT_LENGTH) {
     const address = networkBytes(client())
     if (address === undefined) return false
-    const hmac = createHmac('sha256', key).update(path).update(expires).update(address).update(parameters)
-    return isSameText(`HS256-1-${hmac.digest('base64url')}`, token)
+    const signed = Buffer.concat([Buffer.from(path + expires), address, Buffer.from(parameters)])
+    return isSameText(`HS256-1-${hmac.sign(signed, 'base64url')}`, token)
   }
   // Before there was `1-`, the client's address was signed as text, and the signers did not agree on its place.
   const texts = clientIp
     ? [`${path}${expires}${parameters}${client()}`, `${path}${expires}${client()}${parameters}`]
     : [`${path}${expires}${parameters}`]
   return texts.some((text) => {
-    if (!HS256.test(token)) return isSameText(hash('sha256', key + text, 'base64url'), token)
-    return isSameText(`HS256-${createHmac('sha256', key).update(text).digest('base64url')}`, token)
+    if (token.length === SHA256_LENGTH) return isSameText(hash('sha256', key + text, 'base64url'), token)
+    return isSameText(`HS256-${hmac.sign(text, 'base64url')}`, token)
   })
 }
 
@@ -111,8 +121,9 @@ function read(text: string, carrier: Carrier): BunnyToken | undefined {
   const all = new Map<string, string>()
   for (const parameter of text.split('&')) {
     if (parameter === '') continue
-    const name = unescaped(parameterName(parameter).replaceAll('+', ' '))
-    const value = unescaped(parameter.slice(parameterName(parameter).length + 1).replaceAll('+', ' '))
+    const written = parameterName(parameter)
+    const name = formDecoded(written)
+    const value = formDecoded(parameter.slice(written.length + 1))
     if (name === undefined || value === undefined || all.has(name)) return undefined
     all.set(name, value)
   }
@@ -125,7 +136,12 @@ function read(text: string, carrier: Carrier): BunnyToken | undefined {
       return false
     return !ignoresOthers || name.startsWith('token_')
   })
-  return { token, expires, signed: new Map(signed.toSorted(([a], [b]) => (a < b ? -1 : 1))) }
+  if (signed.length > 1) signed.sort(([a], [b]) => (a < b ? -1 : 1))
+  return { token, expires, signed: new Map(signed) }
+}
+
+function formDecoded(text: string): string | undefined {
+  return unescaped(text.includes('+') ? text.replaceAll('+', ' ') : text)
 }
 
 /** A directory may be written without its last slash; it ends there all the same. */

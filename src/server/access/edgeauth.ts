@@ -11,8 +11,8 @@
  * the two are told apart without an option.
  */
 
-import { createHmac } from 'node:crypto'
 import { isSameClient } from './client-network.ts'
+import { HmacSha256 } from './hmac-sha256.ts'
 import type { Refusal, TokenRequest, TokenScheme } from './token-scheme.ts'
 import { isExpired, isSameText, unescaped } from './token-scheme.ts'
 
@@ -35,7 +35,7 @@ const HMAC = /^[0-9a-f]{64}$/
 const TIME = /^\d{1,11}$/
 
 export function edgeAuthScheme({ keys, name, salt, clientIp }: EdgeAuthOptions): TokenScheme {
-  const secrets = Object.values(keys).map((hex) => Buffer.from(hex, 'hex'))
+  const secrets = Object.values(keys).map((hex) => new HmacSha256(Buffer.from(hex, 'hex')))
   return {
     takes: 'value',
     isParameter: (parameter) => parameter === name,
@@ -44,10 +44,10 @@ export function edgeAuthScheme({ keys, name, salt, clientIp }: EdgeAuthOptions):
       const token = carrier === 'header' ? text : unescapedOnce(text)
       return token === undefined ? 'malformed' : verify(token, request, { secrets, salt, clientIp })
     },
-    covers: (text, path) => {
+    coverage: (text) => {
       const token = unescapedOnce(text)
       const acl = token === undefined ? undefined : readFields(token)?.get('acl')
-      return acl !== undefined && matchesAcl(acl, path)
+      return (path) => acl !== undefined && matchesAcl(acl, path)
     },
   }
 }
@@ -55,7 +55,7 @@ export function edgeAuthScheme({ keys, name, salt, clientIp }: EdgeAuthOptions):
 function verify(
   token: string,
   request: TokenRequest,
-  { secrets, salt, clientIp }: { secrets: readonly Buffer[]; salt: string | undefined; clientIp: boolean },
+  { secrets, salt, clientIp }: { secrets: readonly HmacSha256[]; salt: string | undefined; clientIp: boolean },
 ): Refusal | undefined {
   const fields = readFields(token)
   if (fields === undefined) return 'malformed'
@@ -68,9 +68,7 @@ function verify(
     acl !== undefined
       ? [own + ending]
       : [`${own}~url=${request.path}${ending}`, `${own}~url=${escapedEarly(request.path)}${ending}`]
-  const isSigned = secrets.some((key) =>
-    texts.some((text) => isSameText(createHmac('sha256', key).update(text).digest('hex'), hmac)),
-  )
+  const isSigned = secrets.some((key) => texts.some((text) => isSameText(key.sign(text, 'hex'), hmac)))
   if (!isSigned) return 'bad-signature'
   if (isExpired(Number(fields.get('exp')), request.nowMs)) return 'expired'
   if (request.nowMs < Number(fields.get('st') ?? 0) * 1000) return 'not-yet'

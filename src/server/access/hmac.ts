@@ -11,8 +11,8 @@
  * verifies asynchronously, where a hit has to be answered at once.
  */
 
-import { createHmac } from 'node:crypto'
 import { isSameClient, networkBytes } from './client-network.ts'
+import { HmacSha256 } from './hmac-sha256.ts'
 import type { Refusal, TokenRequest, TokenScheme } from './token-scheme.ts'
 import { isCovered, isExpired, isSameText } from './token-scheme.ts'
 
@@ -42,18 +42,18 @@ const CLAIMS = /^(\d{1,11}) (?:([0-9A-Fa-f:.]+) )?(\/.*)$/s
 export function signHmac(keyName: string, key: string, { path, expiresSeconds, client }: HmacClaims): string {
   const claims = client === undefined ? `${expiresSeconds} ${path}` : `${expiresSeconds} ${client} ${path}`
   const signed = `${keyName}.${Buffer.from(claims).toString('base64url')}`
-  return `${signed}.${signature(signed, Buffer.from(key))}`
+  return `${signed}.${new HmacSha256(key).sign(signed, 'base64url')}`
 }
 
 export function hmacScheme({ keys, name, clientIp }: HmacOptions): TokenScheme {
-  const keysByName = new Map(Object.entries(keys).map(([keyName, key]) => [keyName, Buffer.from(key)]))
+  const keysByName = new Map(Object.entries(keys).map(([keyName, key]) => [keyName, new HmacSha256(key)]))
   return {
     takes: 'value',
     isParameter: (parameter) => parameter === name,
     verify: (text, _carrier, request) => verify(text, request, keysByName, clientIp),
-    covers: (text, path) => {
+    coverage: (text) => {
       const claims = readClaims(TOKEN.exec(text)?.[2] ?? '')
-      return claims !== undefined && isCovered(path, claims.path)
+      return (path) => claims !== undefined && isCovered(path, claims.path)
     },
   }
 }
@@ -61,7 +61,7 @@ export function hmacScheme({ keys, name, clientIp }: HmacOptions): TokenScheme {
 function verify(
   text: string,
   { path, nowMs, client }: TokenRequest,
-  keys: ReadonlyMap<string, Buffer>,
+  keys: ReadonlyMap<string, HmacSha256>,
   clientIp: boolean,
 ): Refusal | undefined {
   const [, keyName = '', encoded = ''] = TOKEN.exec(text) ?? []
@@ -69,7 +69,7 @@ function verify(
   const key = keys.get(keyName)
   if (key === undefined) return 'bad-signature'
   const end = text.lastIndexOf('.')
-  if (!isSameText(signature(text.slice(0, end), key), text.slice(end + 1))) return 'bad-signature'
+  if (!isSameText(key.sign(text.slice(0, end), 'base64url'), text.slice(end + 1))) return 'bad-signature'
   const claims = readClaims(encoded)
   if (claims === undefined) return 'malformed'
   if (isExpired(claims.expiresSeconds, nowMs)) return 'expired'
@@ -83,8 +83,4 @@ function readClaims(encoded: string): HmacClaims | undefined {
   if (expires === undefined || path === undefined) return undefined
   if (client !== undefined && networkBytes(client) === undefined) return undefined
   return { path, expiresSeconds: Number(expires), client }
-}
-
-function signature(text: string, key: Buffer): string {
-  return createHmac('sha256', key).update(text).digest('base64url')
 }

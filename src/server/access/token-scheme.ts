@@ -58,12 +58,13 @@ export interface TokenScheme {
   /** Undefined where the request is granted. The text is as it was sent, percent-escapes and all. */
   readonly verify: (text: string, carrier: Carrier, request: TokenRequest) => Refusal | undefined
   /**
-   * Whether a token that was granted something covers this path as well; undefined where a token covers one path only.
-   *
-   * @param isBare whether the URL has no query beside the token
+   * What a token that was granted something covers besides, by the decoded path, and whether its URL has no query
+   * beside the token; undefined where a token covers one path only.
    */
-  readonly covers?: (text: string, path: string, isBare: boolean) => boolean
+  readonly coverage?: (text: string) => Coverage
 }
+
+export type Coverage = (path: string, isBare: boolean) => boolean
 
 /** By the epoch seconds a token holds: at that moment it is over. */
 export function isExpired(expiresSeconds: number, nowMs: number): boolean {

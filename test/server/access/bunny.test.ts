@@ -130,9 +130,9 @@ test.each([
 
 test('covers the children of a directory, and such with parameters only where these are left out of the signature', () => {
   const bare = 'token=HS256-o10JRWlsAItyAsdKS6jJKjabHN4FrFsplDHPV1idcX4&expires=1598024587&token_path=%2Fvod%2F'
-  expect(published.covers?.(bare, '/vod/a.ts', true)).toBe(true)
-  expect(published.covers?.(bare, '/vod/a.ts', false)).toBe(false)
-  expect(published.covers?.(bare, '/other/a.ts', true)).toBe(false)
-  expect(published.covers?.(`${bare}&token_ignore_params=true`, '/vod/a.ts', false)).toBe(true)
-  expect(published.covers?.(`${bare}&v=1`, '/vod/a.ts', true)).toBe(false)
+  expect(published.coverage?.(bare)('/vod/a.ts', true)).toBe(true)
+  expect(published.coverage?.(bare)('/vod/a.ts', false)).toBe(false)
+  expect(published.coverage?.(bare)('/other/a.ts', true)).toBe(false)
+  expect(published.coverage?.(`${bare}&token_ignore_params=true`)('/vod/a.ts', false)).toBe(true)
+  expect(published.coverage?.(`${bare}&v=1`)('/vod/a.ts', true)).toBe(false)
 })

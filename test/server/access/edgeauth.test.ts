@@ -33,7 +33,7 @@ describe('a token with an acl', () => {
     ['', '/vod/clip/a.ts', 'wrong-path'],
   ])('%s for a request of %s: %s', (acl, path, outcome) => {
     expect(verify(token(`exp=${LATER}~acl=${acl}`), path)).toBe(outcome)
-    expect(scheme.covers?.(token(`exp=${LATER}~acl=${acl}`), path, false)).toBe(outcome === undefined)
+    expect(scheme.coverage?.(token(`exp=${LATER}~acl=${acl}`))(path, false)).toBe(outcome === undefined)
   })
 
   test('matches as an expression would that stands for the same', () => {
@@ -42,7 +42,7 @@ describe('a token with an acl', () => {
     fc.assert(
       fc.property(text, fc.string({ unit: fc.constantFrom('a', 'b', '/'), maxLength: 12 }), (pattern, path) => {
         const expression = new RegExp(`^${pattern.replace(/\*+/g, '.*').replaceAll('?', '.')}$`)
-        const matches = scheme.covers?.(`exp=1~acl=${pattern}~hmac=${'0'.repeat(64)}`, path, true)
+        const matches = scheme.coverage?.(`exp=1~acl=${pattern}~hmac=${'0'.repeat(64)}`)(path, true)
         expect(matches).toBe(expression.test(path))
       }),
       { numRuns: 2000 },
@@ -55,7 +55,7 @@ describe('a token without an acl', () => {
     const text = token(`exp=${LATER}`, '~url=/vod/clip/a.ts')
     expect(verify(text)).toBeUndefined()
     expect(verify(text, '/vod/clip/b.ts')).toBe('bad-signature')
-    expect(scheme.covers?.(text, '/vod/clip/a.ts', true)).toBe(false)
+    expect(scheme.coverage?.(text)('/vod/clip/a.ts', true)).toBe(false)
   })
 
   test('may have been made with the path escaped', () => {

@@ -54,7 +54,7 @@ describe('what a token covers', () => {
     ['/', '/anything', undefined],
   ])('%s for a request of %s: %s', (covered, sentPath, outcome) => {
     expect(verify(token(covered), asking(sentPath))).toBe(outcome)
-    expect(scheme.covers?.(token(covered), decodeURIComponent(sentPath), true)).toBe(outcome === undefined)
+    expect(scheme.coverage?.(token(covered))(decodeURIComponent(sentPath), true)).toBe(outcome === undefined)
   })
 })
 
