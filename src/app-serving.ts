@@ -16,6 +16,7 @@ import type { AccessLog } from './observe/access-record.ts'
 import type { Logger } from './observe/log.ts'
 import { createHandler, type Handler } from './server/handler.ts'
 import { isPassthrough, type PassedTraffic, passedTraffic } from './server/passed-traffic.ts'
+import { compileRoutes } from './server/route-table.ts'
 import type { AnyRoute } from './server/router.ts'
 import type { Uploads } from './server/uploads.ts'
 
@@ -36,7 +37,6 @@ export interface ServingParts {
 export interface Serving {
   readonly config: Config
   readonly isTrusted: Trust
-  readonly routes: readonly AnyRoute[]
   readonly handler: Handler
   readonly passed: PassedTraffic
   /** Lets go of idle connections that are no origin's. */
@@ -49,12 +49,13 @@ export function makeServing(config: Config, parts: ServingParts): Serving {
   const clientStallMs = parts.clientStallMs ?? config.limits.stallTimeout
   const accessLog = parts.recorderFor(config)
   const isTrusted = compileTrust(config.trustedProxies)
-  const routes = config.routes.map((route): AnyRoute => {
+  const all = config.routes.map((route): AnyRoute => {
     if (route.passthrough === undefined)
       return makeRoute(route, typeOf(route, config), originOf(route, origins, clock, log), isTrusted)
     const onFailure = passingLog(route, log, clock)
     return makePassthroughRoute(route, { clock, clientStallMs, uploads, isTrusted, onFault, onFailure })
   })
+  const routes = compileRoutes(all)
   const handler = createHandler({
     routes,
     cache,
@@ -73,11 +74,10 @@ export function makeServing(config: Config, parts: ServingParts): Serving {
   return {
     config,
     isTrusted,
-    routes,
     handler,
     passed: passedTraffic({ routes, clock, accessLog, uploads }),
     close: () => {
-      for (const { passthrough } of routes.filter(isPassthrough)) passthrough.close()
+      for (const { passthrough } of all.filter(isPassthrough)) passthrough.close()
     },
   }
 }
