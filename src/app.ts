@@ -32,6 +32,8 @@ import { Uploads } from './server/uploads.ts'
 export interface AppOptions {
   /** How long answers under way may take to finish once the program is told to end. */
   readonly graceMs?: number
+  /** How long connections without an answer under way may then wait for their last one. */
+  readonly idleGraceMs?: number
   /** In place of `limits.stallTimeout`. */
   readonly clientStallMs?: number
   readonly clock?: Clock
@@ -63,6 +65,8 @@ export interface RunningApp {
 }
 
 const DEFAULT_GRACE_MS = 30_000
+/** Players and CDNs that are busy ask again within it. */
+const DEFAULT_IDLE_GRACE_MS = 1000
 /** How long the end of the program waits for a reader of its log that takes nothing. */
 const LAST_LINES_MS = 1000
 
@@ -99,6 +103,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   const onRefused = refusalLog(log, clock)
   const rules = () => connectionRules(current().config.limits, current().isTrusted, onRefused)
   const connectionLimit = new ConnectionLimit(rules())
+  const isShared = config.listen.some(({ reusePort }) => reusePort)
   let phase: Phase = 'starting'
   let admin: RunningAdminServer | undefined
   const closeBehind = async () => {
@@ -111,7 +116,12 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   try {
     if (config.admin !== undefined) {
       const routes = () => routeOrigins(current().config)
-      admin = await startAdmin(config.admin, { phase: () => phase, origins: () => origins.states(), routes }, onFault)
+      admin = await startAdmin(
+        config.admin,
+        isShared,
+        { phase: () => phase, origins: () => origins.states(), routes },
+        onFault,
+      )
       log.info(admin.listener, 'admin listening')
     }
     const { handler, passed } = newest(current)
@@ -144,8 +154,11 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
       close: async () => {
         phase = 'draining'
         log.info('draining')
-        await reloading.close()
-        await server.close(options.graceMs ?? DEFAULT_GRACE_MS)
+        const reloaded = reloading.close()
+        // Whoever has taken over answers for itself there.
+        const left = isShared ? admin?.close() : undefined
+        await server.close(options.graceMs ?? DEFAULT_GRACE_MS, options.idleGraceMs ?? DEFAULT_IDLE_GRACE_MS)
+        await Promise.all([reloaded, left])
         await closeBehind()
         log.info('closed')
         await written(log)
@@ -186,9 +199,15 @@ function recorder(traffic: Traffic, accessLog: AccessLog | undefined): AccessLog
   }
 }
 
-function startAdmin(config: AdminConfig, sources: HealthSources, onFault: (error: unknown) => void) {
+function startAdmin(
+  config: AdminConfig,
+  reusePort: boolean,
+  sources: HealthSources,
+  onFault: (error: unknown) => void,
+) {
   return startAdminServer({
     ...hostAndPort(config.address),
+    reusePort,
     token: config.token,
     endpoints: new Map([
       ['/health', { GET: health }],
@@ -204,8 +223,8 @@ function routeOrigins({ routes }: Config): readonly RouteOrigins[] {
   )
 }
 
-function listenOf({ address, highWaterMark, tls }: ListenConfig): Listen {
-  return { ...hostAndPort(address), highWaterMarkBytes: highWaterMark, tls }
+function listenOf({ address, highWaterMark, reusePort, tls }: ListenConfig): Listen {
+  return { ...hostAndPort(address), highWaterMarkBytes: highWaterMark, reusePort, tls }
 }
 
 function hostAndPort(address: string): HostAndPort {

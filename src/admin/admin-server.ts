@@ -25,6 +25,8 @@ export interface AdminServerOptions {
   readonly host: string
   /** 0 takes any free one. */
   readonly port: number
+  /** Another process may listen there too. @default false */
+  readonly reusePort?: boolean
   /** Undefined: whoever can connect may ask, so `host` has to be loopback. */
   readonly token: string | undefined
   /** By path, exactly. */
@@ -66,7 +68,7 @@ const MAX_HEADER_BYTES = 8 * 1024
 
 /** @throws {StartError} naming the address that cannot be listened on */
 export async function startAdminServer(options: AdminServerOptions): Promise<RunningAdminServer> {
-  const { host, port, token, onFault, limits = DEFAULT_LIMITS } = options
+  const { host, port, reusePort = false, token, onFault, limits = DEFAULT_LIMITS } = options
   const guard = createGuard(token)
   const http = createServer(
     {
@@ -83,7 +85,7 @@ export async function startAdminServer(options: AdminServerOptions): Promise<Run
     },
   )
   http.maxConnections = limits.maxConnections
-  await listening(http, host, port)
+  await listening(http, { host, port, reusePort })
   http.on('error', onFault)
   const { address, port: boundPort } = http.address() as AddressInfo
   return {
@@ -130,11 +132,17 @@ function send(res: ServerResponse, { status, contentType, body, fields }: AdminA
   res.end(body)
 }
 
-function listening(http: Server, host: string, port: number): Promise<void> {
+interface Place {
+  readonly host: string
+  readonly port: number
+  readonly reusePort: boolean
+}
+
+function listening(http: Server, { host, port, reusePort }: Place): Promise<void> {
   return new Promise((resolve, reject) => {
     const refuse = (error: NodeJS.ErrnoException) => reject(cannotListen(host, port, error))
     http.once('error', refuse)
-    http.listen({ host, port }, () => {
+    http.listen({ host, port, reusePort }, () => {
       http.off('error', refuse)
       resolve()
     })

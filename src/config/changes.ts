@@ -40,8 +40,8 @@ function placeOf(config: OriginConfig) {
 }
 
 /** Certificates are read anew, from the files that were named at the start. */
-function fixedPart({ address, highWaterMark, tls }: ListenConfig) {
-  return [address, highWaterMark, tls]
+function fixedPart({ address, highWaterMark, reusePort, tls }: ListenConfig) {
+  return [address, highWaterMark, reusePort, tls]
 }
 
 function keysOf<Section extends object>(a: Section, b: Section): readonly (keyof Section & string)[] {

@@ -152,7 +152,10 @@ test('a file with problems changes nothing and says what they are', async () => 
   const outcome = await app.reload()
   expect(outcome.kind).toBe('refused')
   expect(outcome.kind === 'refused' && outcome.reasons).toEqual(
-    expect.arrayContaining(['listen: expected at least one listener, got an empty list', expect.stringContaining('routes[0].match')]),
+    expect.arrayContaining([
+      'listen: expected at least one listener, got an empty list',
+      expect.stringContaining('routes[0].match'),
+    ]),
   )
   expect((await ask('/a.ts')).status).toBe(200)
   expect(lines.filter((line) => line.includes('not reloaded'))).toHaveLength(1)

@@ -89,6 +89,7 @@ export async function startShield(options: ShieldOptions = {}): Promise<Shield> 
     clock,
     readConfig,
     graceMs,
+    idleGraceMs: 0,
     ...(options.clientStallMs !== undefined && { clientStallMs: options.clientStallMs }),
     log,
     random: () => 0,
