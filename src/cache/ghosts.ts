@@ -2,14 +2,14 @@
  * Ghosts: the keys of entries that left, and how large they were, until as many bytes have left after them as the
  * memory has.
  *
- * Invariant: what it remembers comes to no more than `maxBytes`, in no more than one key for every 8 KiB of that (but
- * 1024 at least). A key is remembered as 32 bits, so one ghost takes about 50 bytes, and all of them take less than a
- * hundredth of the memory. Two keys with the same 32 bits are mistaken for each other; that costs a hit at most.
+ * Invariant: what it remembers comes to no more than `maxBytes`, in no more than one key for every 16 KiB of that
+ * (but 1024 at least). A key is remembered as 32 bits, and a ghost takes less than 80 bytes: two lists of them, less than
+ * a hundredth of the memory. Two keys with the same 32 bits are mistaken for each other; that costs a hit at most.
  */
 
 import type { CacheKey } from './key.ts'
 
-const BYTES_FOR_ONE_KEY = 8 * 1024
+const BYTES_FOR_ONE_KEY = 16 * 1024
 const LEAST_KEYS = 1024
 
 export class Ghosts {
