@@ -159,15 +159,37 @@ describe('what has gone and comes back', () => {
     world.put('film')
     world.scan(MEMORY)
     expect(world.has('film')).toBe(false)
+    world.clock.advance(RUSH_MS)
     world.put('film')
     world.scan(10 * MEMORY)
     expect(world.has('film')).toBe(true)
+  })
+
+  test('within the rush that it came in is as new as before, and not for any longer', () => {
+    const world = new World()
+    const comeBack = () => {
+      world.scan(MEMORY)
+      world.put('live')
+    }
+    world.put('live')
+    comeBack()
+    world.clock.advance(RUSH_MS - 1)
+    comeBack()
+    world.scan(10 * MEMORY)
+    expect(world.has('live')).toBe(false)
+    world.put('live')
+    comeBack()
+    world.clock.advance(RUSH_MS)
+    comeBack()
+    world.scan(10 * MEMORY)
+    expect(world.has('live')).toBe(true)
   })
 
   test('is new again after one memory of other things has gone', () => {
     const world = new World()
     world.put('film')
     world.scan(2 * MEMORY + 100)
+    world.clock.advance(RUSH_MS)
     world.put('film')
     world.scan(10 * MEMORY)
     expect(world.has('film')).toBe(false)
@@ -195,11 +217,12 @@ describe('the boundary', () => {
   })
 
   /** Main gives these: they come back from where they had gone to before. */
-  function goneFromMain({ eviction }: World, keys: readonly string[], bytes: number): void {
+  function goneFromMain({ eviction, clock }: World, keys: readonly string[], bytes: number): void {
     for (const key of keys) {
       eviction.inserted(key, bytes, { kind: 'answer' })
       eviction.victim()
     }
+    clock.advance(RUSH_MS)
     for (const key of keys) eviction.inserted(key, bytes, { kind: 'answer' })
     for (const _ of keys) eviction.victim()
   }
