@@ -5,7 +5,7 @@
  */
 
 import { randomUUID } from 'node:crypto'
-import { type RunningAdminServer, startAdminServer } from './admin/admin-server.ts'
+import { type AdminRequest, type RunningAdminServer, startAdminServer } from './admin/admin-server.ts'
 import { type HealthSources, health, type OriginState, type Phase, readiness } from './admin/health.ts'
 import { refusalLog, requestRateOf, serverLimits } from './app-limits.ts'
 import { makeOrigin, originOf } from './app-origins.ts'
@@ -204,8 +204,14 @@ function startAdmin(config: AdminConfig, sources: HealthSources, onFault: (error
     ...hostAndPort(config.address),
     token: config.token,
     endpoints: new Map([
-      ['/health', { GET: health }],
-      ['/ready', { GET: (query: URLSearchParams) => readiness(sources, query) }],
+      ['/health', { isForEverybody: true, methods: { GET: health } }],
+      [
+        '/ready',
+        {
+          isForEverybody: true,
+          methods: { GET: ({ query, isOperator }: AdminRequest) => readiness(sources, query, isOperator) },
+        },
+      ],
     ]),
     onFault,
   })
