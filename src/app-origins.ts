@@ -20,9 +20,9 @@ export function makeOrigin(name: string, config: OriginConfig, dependencies: Res
   const rules = rulesOf(config)
   switch (config.type) {
     case 's3': {
-      const { endpoint, region, bucket, credentials, forcePathStyle, keyPrefix, retry } = config
+      const { endpoint, region, bucket, credentials, forcePathStyle, keyPrefix, transport, retry } = config
       const signing = credentials && { credentials: 'anonymous' in credentials ? ('anonymous' as const) : credentials }
-      const store = { endpoint, region, bucket, ...signing, forcePathStyle, keyPrefix, mode: retry.mode }
+      const store = { endpoint, region, bucket, ...signing, forcePathStyle, keyPrefix, transport, mode: retry.mode }
       return composeS3Origin(name, { ...store, ...rules }, dependencies)
     }
     case 'http':

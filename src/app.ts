@@ -31,6 +31,7 @@ import type { ResilientOrigin } from './origin/compose.ts'
 import type { Certificate } from './server/certificates.ts'
 import { createHandler } from './server/handler.ts'
 import { isPassthrough, passedTraffic } from './server/passed-traffic.ts'
+import { compileRoutes } from './server/route-table.ts'
 import type { AnyRoute } from './server/router.ts'
 import type { Listen } from './server/server.ts'
 import { startServer } from './server/server.ts'
@@ -95,7 +96,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   const clientStallMs = options.clientStallMs ?? config.limits.stallTimeout
   const uploads = new Uploads()
   const isTrusted = compileTrust(config.trustedProxies)
-  const routes = config.routes.map((route): AnyRoute => {
+  const allRoutes = config.routes.map((route): AnyRoute => {
     if (route.passthrough === undefined)
       return makeRoute(route, typeOf(route, config), originOf(route, origins, clock, log), isTrusted)
     return makePassthroughRoute(route, {
@@ -107,6 +108,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
       onFailure: passingLog(route, log, clock),
     })
   })
+  const routes = compileRoutes(allRoutes)
   const handler = createHandler({
     routes,
     cache,
@@ -126,7 +128,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   let phase: Phase = 'starting'
   let admin: RunningAdminServer | undefined
   const closeBehind = async () => {
-    for (const { passthrough } of routes.filter(isPassthrough)) passthrough.close()
+    for (const { passthrough } of routes.all.filter(isPassthrough)) passthrough.close()
     await cache.close()
     await Promise.all([...origins.values()].map((origin) => origin.close()))
     await admin?.close()

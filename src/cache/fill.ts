@@ -342,7 +342,8 @@ export class Fill {
       const decision = decide(received, rules, askedWith, body.bytes)
       const isAsBefore = decision.kind !== 'store' || decision.freshness.staleAtMs === response.staleAtMs
       const asGiven = response.body === body ? response : { ...response, body }
-      const whole = isAsBefore ? asGiven : answer(received, { ...made, body, decision })
+      const { encodings } = response
+      const whole = isAsBefore ? asGiven : answer(received, { ...made, encodings, body, decision })
       this.#shelf.keep(whole, body, reservation)
     }
     this.#over({ kind: 'complete' })

@@ -1,5 +1,5 @@
 /**
- * One request to an HTTP origin, on one connection, from its sending to the end of its answer.
+ * One HTTP request to an origin, on one connection, from its sending to the end of its answer.
  *
  * | state      | the connection                         | ends with                                                   |
  * |------------|----------------------------------------|-------------------------------------------------------------|
@@ -15,11 +15,20 @@ import type { Clock, Timer } from '../clock.ts'
 import { ContentTooSlowError, OriginError } from '../errors.ts'
 import { givenUp } from './failure.ts'
 import { LentContent } from './http-content.ts'
-import { type AnswerHead, answerHead, interimPairs, requestFields } from './http-fields.ts'
+import { type AnswerHead, answerHead, interimPairs } from './http-fields.ts'
 import { failureOf } from './http-outcome.ts'
 import type { HttpSocket, HttpSockets } from './http-sockets.ts'
 import type { FieldPairs, OriginRequest, OriginResponse } from './origin.ts'
 import { ReceivedBody } from './received-body.ts'
+
+/** What goes out, word for word. */
+export interface SentRequest extends Pick<OriginRequest, 'content' | 'onInformational' | 'signal'> {
+  readonly method: string
+  /** Path and query. Nothing on the way takes them apart, so nothing collapses or decodes them. */
+  readonly target: string
+  /** All but Host, where it is not among them, and what is about the connection. */
+  readonly fields: FieldPairs
+}
 
 export interface ExchangeOptions {
   /** The origin's name, for messages. */
@@ -42,12 +51,12 @@ type State =
   | { readonly is: 'over' }
 
 /** @throws {OriginError} when there is no final answer */
-export function exchange(request: OriginRequest, options: ExchangeOptions): Promise<OriginResponse> {
+export function exchange(request: SentRequest, options: ExchangeOptions): Promise<OriginResponse> {
   return new HttpExchange(request, options).response
 }
 
 class HttpExchange implements Dispatcher.DispatchHandler {
-  readonly #request: OriginRequest
+  readonly #request: SentRequest
   readonly #options: ExchangeOptions
   readonly #socket: HttpSocket
   readonly #onAbort = () => this.#fail(givenUp(this.#options.name, this.#request.signal, true))
@@ -58,23 +67,14 @@ class HttpExchange implements Dispatcher.DispatchHandler {
   #isSent = false
   #hasBegun = false
 
-  constructor(request: OriginRequest, options: ExchangeOptions) {
+  constructor(request: SentRequest, options: ExchangeOptions) {
     this.#request = request
     this.#options = options
     this.#socket = options.sockets.take()
     request.signal.addEventListener('abort', this.#onAbort, { once: true })
     if (request.content !== undefined) this.#content = this.#lend(request.content)
-    const { key, method = 'GET' } = request
-    this.#socket.dispatch(
-      {
-        method,
-        // As it is: nothing on the way takes it apart, so nothing collapses or decodes it.
-        path: `/${key}`,
-        headers: requestFields(request),
-        body: this.#content ?? null,
-      },
-      this,
-    )
+    const { method, target, fields } = request
+    this.#socket.dispatch({ method, path: target, headers: [...fields], body: this.#content ?? null }, this)
   }
 
   get response(): Promise<OriginResponse> {

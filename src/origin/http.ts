@@ -9,6 +9,7 @@ import type { Clock } from '../clock.ts'
 import { OriginError } from '../errors.ts'
 import { givenUp, StaleSocketError } from './failure.ts'
 import { exchange } from './http-exchange.ts'
+import { requestFields } from './http-fields.ts'
 import { HttpSockets } from './http-sockets.ts'
 import type { Origin, OriginLog, OriginRequest, OriginResponse, PoolUsage } from './origin.ts'
 import { ConnectionPool } from './pool.ts'
@@ -53,7 +54,7 @@ class HttpOrigin implements Origin {
 
   async fetch(request: OriginRequest): Promise<OriginResponse> {
     const { name } = this
-    const { priority, signal, method } = request
+    const { priority, signal, method = 'GET' } = request
     if (this.#isClosed) throw new OriginError('aborted', `${name}: closed`)
     if (signal.aborted) throw givenUp(name, signal, false)
     if (method === 'CONNECT') throw new OriginError('broken', `${name}: a tunnel is no answer`)
@@ -66,7 +67,8 @@ class HttpOrigin implements Origin {
     }
     const { responseTimeoutMs, stallTimeoutMs } = this.#options.pool
     try {
-      return await exchange(request, {
+      const sent = { ...request, method, target: `/${request.key}`, fields: requestFields(request) }
+      return await exchange(sent, {
         name,
         clock: this.#clock,
         sockets: this.#sockets,

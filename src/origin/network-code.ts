@@ -16,9 +16,9 @@ const UNREACHABLE_CODES: ReadonlySet<string> = new Set([
   'EPIPE',
 ])
 
-/** OpenSSL's verification results as node spells them, and EPROTO: TLS to something that does not speak it. */
+/** OpenSSL's verification results as node spells them, and TLS to something that does not speak it. */
 const TLS_CODE =
-  /^(?:EPROTO$|ERR_TLS_CERT_|CERT_|CRL_|.*SELF_SIGNED_CERT|UNABLE_TO_|INVALID_CA$|INVALID_PURPOSE$|HOSTNAME_MISMATCH$)/
+  /^(?:EPROTO$|ERR_SSL_WRONG_VERSION_NUMBER$|ERR_TLS_CERT_|CERT_|CRL_|.*SELF_SIGNED_CERT|UNABLE_TO_|INVALID_CA$|INVALID_PURPOSE$|HOSTNAME_MISMATCH$)/
 
 /** Undefined for a code that is not about the network. */
 export function kindOfNetworkCode(code: string): OriginErrorKind | undefined {

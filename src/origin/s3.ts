@@ -1,24 +1,26 @@
 /**
- * An S3-compatible store as an Origin, on the AWS SDK; the only file that knows the SDK.
+ * What the AWS SDK does for an S3 origin; the only file that knows the SDK.
  *
- * Invariant: a fetch ends with an answer or an OriginError as soon as its signal aborts, whatever the SDK is doing, and
- * no body the SDK ever received stays open without a reader. The SDK signs and understands error codes, and makes one
- * attempt; permits, pace, sockets, timeouts, headers and bodies are ours, and so is every attempt after the first.
+ * It always says where a bucket is and signs with the credentials that are configured or that it finds. With
+ * `transport: sdk` it also carries the request and understands error codes, by one attempt; sockets, timeouts, headers
+ * and bodies are ours. Invariant: no body the SDK ever received stays open without a reader, and what it does after a
+ * signal has aborted is nobody's concern.
  */
 import { GetObjectCommand, type GetObjectCommandInput, S3Client, type S3ClientConfig } from '@aws-sdk/client-s3'
 import { NodeHttpHandler } from '@smithy/node-http-handler'
-import type { Clock } from '../clock.ts'
 import { OriginError } from '../errors.ts'
 import { parseHttpDate } from '../http/date.ts'
 import { type Agents, createAgents } from './agents.ts'
-import { AnswerError, givenUp } from './failure.ts'
-import { type Call, GatedHandler } from './gated-handler.ts'
-import type { Origin, OriginLog, OriginRequest, OriginResponse, PoolUsage } from './origin.ts'
+import { type GatedCall, GatedHandler } from './gated-handler.ts'
+import type { Origin, OriginLog } from './origin.ts'
 import { ConnectionPool } from './pool.ts'
 import { RateLimiter } from './rate-limiter.ts'
-import { retryAfterSeconds } from './retry-after.ts'
-import { classifyFailure, classifyStatus, codeAndName, objectHeaders } from './s3-outcome.ts'
+import { S3Origin } from './s3-origin.ts'
+import { codeAndName } from './s3-outcome.ts'
+import type { Answer, Call, Question, Transport } from './s3-transport.ts'
+import { type PreparedGet, type Store, UndiciTransport } from './s3-undici.ts'
 import type { LimitSettings, OriginDependencies, PoolSettings } from './settings.ts'
+import { untilAborted } from './until-aborted.ts'
 
 export interface S3Credentials {
   readonly accessKeyId: string
@@ -39,48 +41,42 @@ export interface S3OriginOptions {
   readonly keyPrefix: string
   readonly pool: PoolSettings
   readonly limits: LimitSettings
-  /** `adaptive`: the SDK's own rate limiter holds back what has come through the queue. */
+  /** `undici`: for a fraction of the SDK's work a request is prepared here, and only signed by the SDK. */
+  readonly transport: 'sdk' | 'undici'
+  /** `adaptive`: the SDK's own rate limiter holds back what has come through the queue; it is part of its transport. */
   readonly mode: 'standard' | 'adaptive'
 }
 
 /** Nothing is connected before the first fetch, so a store that is down is not noticed here. */
 export function createS3Origin(name: string, options: S3OriginOptions, deps: OriginDependencies): Origin {
-  return new S3Origin(name, options, deps)
+  const { keyPrefix, pool: settings, limits } = options
+  const rate = new RateLimiter(limits.requestsPerSecond)
+  const pool = new ConnectionPool({ ...deps, name, ...settings, queueTimeoutMs: limits.queueTimeoutMs, rate })
+  const transport =
+    options.transport === 'sdk'
+      ? new SdkTransport(name, options, pool, deps)
+      : new UndiciTransport({ name, store: storeOf(options), pool, settings, clock: deps.clock })
+  return new S3Origin(name, { keyPrefix, pool, transport }, deps)
 }
 
-/** S3's limit, prefix included. */
-const MAX_KEY_BYTES = 1024
-
-/** Misconfiguration fails every request alike; the log hears of it once in this time. */
-const ERROR_LOG_INTERVAL_MS = 10_000
+/** How this program calls itself to the store. */
+const USER_AGENT = 'segment-shield'
 
 /** Carries the call through the SDK's copies of the input, and is no member it would serialise. */
 const CALL = Symbol('call')
-type CallInput = GetObjectCommandInput & { [CALL]?: Call }
+type CallInput = GetObjectCommandInput & { [CALL]?: GatedCall }
 
 type S3Request = Parameters<NodeHttpHandler['handle']>[0]
 type S3Response = Awaited<ReturnType<NodeHttpHandler['handle']>>['response']
 
-class S3Origin implements Origin {
-  readonly name: string
+class SdkTransport implements Transport {
   readonly #options: S3OriginOptions
-  readonly #clock: Clock
-  readonly #log: OriginLog
   readonly #agents: Agents
-  readonly #pool: ConnectionPool
   readonly #client: S3Client
-  #isClosed = false
-  #lastErrorLogAt = Number.NEGATIVE_INFINITY
 
-  constructor(name: string, options: S3OriginOptions, { clock, log }: OriginDependencies) {
-    this.name = name
+  constructor(name: string, options: S3OriginOptions, pool: ConnectionPool, { clock, log }: OriginDependencies) {
     this.#options = options
-    this.#clock = clock
-    this.#log = log
     this.#agents = createAgents({ clock, ...options.pool })
-    const { requestsPerSecond, queueTimeoutMs } = options.limits
-    const rate = new RateLimiter(requestsPerSecond)
-    this.#pool = new ConnectionPool({ name, clock, log, ...options.pool, queueTimeoutMs, rate })
     const sender = new NodeHttpHandler({
       httpAgent: this.#agents.http,
       httpsAgent: this.#agents.https,
@@ -92,63 +88,49 @@ class S3Origin implements Origin {
       logger: warningsOnly(name, log),
     })
     const { stallTimeoutMs } = options.pool
-    const handler = new GatedHandler(sender, { name, pool: this.#pool, stallTimeoutMs, clock })
+    const handler = new GatedHandler(sender, { name, pool, stallTimeoutMs, clock })
     this.#client = createClient(options, handler)
+    lighten(this.#client, options.mode)
     this.#client.middlewareStack.add(
       (next) => (args) => {
-        const { [CALL]: call }: CallInput = args.input as GetObjectCommandInput
+        const { [CALL]: gated }: CallInput = args.input as GetObjectCommandInput
         const request = args.request as S3Request
-        request.headers['user-agent'] = 'segment-shield'
-        if (call !== undefined) handler.belongs(request, call)
+        request.headers['user-agent'] = USER_AGENT
+        if (gated !== undefined) handler.belongs(request, gated)
         return next(args)
       },
       { step: 'deserialize', name: 'callOfRequest' },
     )
   }
 
-  async fetch(request: OriginRequest): Promise<OriginResponse> {
-    const { priority, signal } = request
-    const key = this.#options.keyPrefix + request.key
-    if (this.#isClosed) throw new OriginError('aborted', `${this.name}: closed`)
-    if (signal.aborted) throw givenUp(this.name, signal, false)
-    // No object can have such a name; an empty one would ask for the bucket itself.
-    if (key === '' || Buffer.byteLength(key) > MAX_KEY_BYTES) return { status: 404, headers: {}, body: undefined }
-
-    // Before the SDK has any work with it: what is refused costs nothing, and what has waited is signed when it goes.
-    const permit = await this.#pool.acquire(priority, signal).catch((error: unknown) => {
-      throw signal.aborted ? givenUp(this.name, signal, false, error) : error
-    })
-    const call: Call = { permit, signal, isSent: false, answer: undefined }
+  async send(question: Question, call: Call): Promise<Answer> {
+    const gated: GatedCall = { call, received: undefined }
     try {
       // Without options: with any, even a signal, the SDK builds its middleware anew for every request.
-      await untilAborted(this.#client.send(new GetObjectCommand(this.#input(key, request, call))), signal)
-      return this.#answered(call, 'Unknown')
-    } catch (error) {
-      if (signal.aborted) throw givenUp(this.name, signal, call.isSent, error)
-      if (error instanceof OriginError) throw error
-      if (call.answer !== undefined) return this.#answered(call, codeAndName(error).name, error)
-      throw this.#failed(error)
-    } finally {
-      if (!call.isSent) permit.release()
+      await untilAborted(this.#client.send(new GetObjectCommand(this.#input(question, gated))), call.signal)
+    } catch (cause) {
+      if (gated.received === undefined || call.signal.aborted || cause instanceof OriginError) throw cause
+      return { ...gated.received, code: codeAndName(cause).name, cause }
     }
+    if (gated.received === undefined) throw new Error('no answer')
+    return { ...gated.received, code: 'Unknown' }
   }
 
-  usage(): PoolUsage {
-    return { inUse: this.#pool.inUse, free: this.#agents.freeCount(), queued: this.#pool.queued }
+  freeCount(): number {
+    return this.#agents.freeCount()
   }
 
-  /** Resolves when the last answer under way has ended; a caller in a hurry aborts its signals. */
-  async close(): Promise<void> {
-    this.#isClosed = true
+  retire(): void {
     this.#agents.retire()
-    await this.#pool.idle()
+  }
+
+  destroy(): void {
     this.#client.destroy()
   }
 
-  #input(key: string, { range, validators }: OriginRequest, call: Call): CallInput {
-    const modifiedSince = validators?.ifModifiedSince
-    // A date that is none is no condition (RFC 9110 §13.1.3).
-    const modifiedSinceMs = modifiedSince === undefined ? undefined : parseHttpDate(modifiedSince)
+  #input({ key, range, validators }: Question, gated: GatedCall): CallInput {
+    const { ifModifiedSince } = validators ?? {}
+    const modifiedSinceMs = ifModifiedSince === undefined ? undefined : parseHttpDate(ifModifiedSince)
     return {
       Bucket: this.#options.bucket,
       Key: key,
@@ -156,42 +138,8 @@ class S3Origin implements Origin {
       IfNoneMatch: validators?.ifNoneMatch,
       IfMatch: validators?.ifMatch,
       IfModifiedSince: modifiedSinceMs === undefined ? undefined : new Date(modifiedSinceMs),
-      [CALL]: call,
+      [CALL]: gated,
     }
-  }
-
-  /** @throws {OriginError} unless the answer is one to the question asked */
-  #answered({ answer }: Call, code: string, cause?: unknown): OriginResponse {
-    if (answer === undefined) throw new OriginError('broken', `${this.name}: no answer`, { cause })
-    const { status, body } = answer
-    const kind = classifyStatus(status, code)
-    if (kind === 'answer') return { status, headers: objectHeaders(status, answer.headers), body }
-
-    body?.destroy()
-    if (kind === 'misconfigured') this.#reportMisconfigured({ code, status })
-    const retryAfter =
-      kind === 'overloaded' ? retryAfterSeconds(answer.headers['retry-after'], this.#clock.now()) : undefined
-    throw new AnswerError(status, kind, `${this.name}: ${status} ${code}`, {
-      cause,
-      ...(retryAfter !== undefined && { retryAfterSeconds: retryAfter }),
-    })
-  }
-
-  #failed(cause: unknown): OriginError {
-    const { kind, code } = classifyFailure(cause)
-    if (kind === 'misconfigured') this.#reportMisconfigured({ code })
-    return new OriginError(kind, `${this.name}: ${cause instanceof Error ? cause.message : code}`, { cause })
-  }
-
-  /** The code and no more: messages and answers can quote keys and signatures. */
-  #reportMisconfigured(fields: { readonly code: string; readonly status?: number }): void {
-    const now = this.#clock.now()
-    if (Math.abs(now - this.#lastErrorLogAt) < ERROR_LOG_INTERVAL_MS) return
-    this.#lastErrorLogAt = now
-    this.#log.error(
-      { origin: this.name, ...fields },
-      `${this.name}: refused because of our configuration (credentials, clock, bucket, region or certificate)`,
-    )
   }
 }
 
@@ -199,7 +147,7 @@ class S3Origin implements Origin {
  * Everything the SDK would look up in the environment or in ~/.aws is said here, except credentials where none are
  * configured: the configuration file is the whole truth.
  */
-function createClient(options: S3OriginOptions, requestHandler: GatedHandler<S3Request, S3Response>): S3Client {
+function createClient(options: S3OriginOptions, requestHandler?: GatedHandler<S3Request, S3Response>): S3Client {
   const config: S3ClientConfig = {
     endpoint: options.endpoint,
     region: options.region,
@@ -207,7 +155,7 @@ function createClient(options: S3OriginOptions, requestHandler: GatedHandler<S3R
     // More would multiply with the attempts that are made of whole fetches.
     maxAttempts: 1,
     retryMode: options.mode,
-    requestHandler,
+    ...(requestHandler !== undefined && { requestHandler }),
     cacheMiddleware: true,
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
@@ -223,9 +171,7 @@ function createClient(options: S3OriginOptions, requestHandler: GatedHandler<S3R
     userAgentAppId: async () => undefined,
   }
   const { credentials } = options
-  const client = new S3Client({ ...config, ...(credentials !== undefined && signingWith(credentials)) })
-  lighten(client, options.mode)
-  return client
+  return new S3Client({ ...config, ...(credentials !== undefined && signingWith(credentials)) })
 }
 
 function signingWith(credentials: NonNullable<S3OriginOptions['credentials']>): S3ClientConfig {
@@ -271,6 +217,36 @@ function lighten(client: S3Client, mode: S3OriginOptions['mode']): void {
   }
 }
 
+/** The hash of no content. */
+const EMPTY_SHA256 = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'
+
+/** The bucket as the SDK's configuration has it, for requests that the SDK does not carry. */
+function storeOf(options: S3OriginOptions): Store {
+  const { config } = createClient(options)
+  const { endpoint, region, bucket, forcePathStyle, credentials } = options
+  const anonymously = async ({ host, fields }: PreparedGet) => ({ ...fields, host, 'user-agent': USER_AGENT })
+  let signer: ReturnType<typeof config.signer> | undefined
+  const sign = async ({ host, target, fields }: PreparedGet) => {
+    signer ??= config.signer({ name: 'sigv4', signingName: 's3', signingRegion: region, properties: {} })
+    const { protocol, hostname } = new URL(endpoint)
+    const headers = { ...fields, host, 'x-amz-content-sha256': EMPTY_SHA256 }
+    const request = { method: 'GET', protocol, hostname, path: target, query: {}, headers }
+    const signed = await (await signer).sign(request)
+    return { ...signed.headers, 'user-agent': USER_AGENT }
+  }
+  return {
+    sign: credentials === 'anonymous' ? anonymously : sign,
+    address: () => {
+      // The SDK would escape it, and ask for a bucket of another name.
+      if (bucket.includes('/')) throw new Error('a bucket name with a slash')
+      return config.endpointProvider({
+        ...{ Bucket: bucket, Region: region, Endpoint: endpoint, ForcePathStyle: forcePathStyle },
+        ...{ UseFIPS: false, UseDualStack: false, UseArnRegion: false, DisableS3ExpressSessionAuth: true },
+      }).url
+    },
+  }
+}
+
 /** The SDK asks for credentials before it asks its signer, and would go through the whole chain for them. */
 const UNSIGNED = {
   credentials: { accessKeyId: 'anonymous', secretAccessKey: 'anonymous' },
@@ -282,16 +258,4 @@ function warningsOnly(name: string, log: OriginLog) {
   const ignore = () => undefined
   const warn = (message: unknown) => log.warn({ origin: name }, String(message))
   return { trace: ignore, debug: ignore, info: ignore, warn, error: ignore }
-}
-
-/** The promise, or a rejection as soon as the signal aborts; what the promise does after that is nobody's concern. */
-async function untilAborted<Value>(promise: Promise<Value>, signal: AbortSignal): Promise<Value> {
-  const { promise: aborted, reject } = Promise.withResolvers<never>()
-  const onAbort = () => reject(signal.reason)
-  signal.addEventListener('abort', onAbort, { once: true })
-  try {
-    return await Promise.race([promise, aborted])
-  } finally {
-    signal.removeEventListener('abort', onAbort)
-  }
 }

@@ -147,6 +147,10 @@ function parseCertificate(file: string, text: string): X509Certificate | Fault {
 
 function parseKey(file: string, text: string) {
   if (!/-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(text)) return { fault: `${file}: holds no private key in PEM form` }
+  // RFC 7468 §11, and the older form (RFC 1421 §4.6.1.1).
+  if (/BEGIN ENCRYPTED|Proc-Type: 4,ENCRYPTED/.test(text)) {
+    return { fault: `${file}: is encrypted, expected a key without a passphrase` }
+  }
   try {
     return createPrivateKey(text)
   } catch (error) {

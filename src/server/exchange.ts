@@ -84,12 +84,12 @@ export function beginExchange(req: IncomingMessage, res: ServerResponse, clock: 
     exchange.closes(req, res)
     accessLog(exchange)
   })
-  // A response whose connection is gone reports each write as an error; `close` has told us already.
-  res.on('error', (error) => {
-    exchange.error ??= error
-  })
+  res.on('error', ignore)
   return exchange
 }
+
+/** A response whose connection is gone may report each write as an error; `close` tells how the exchange ended. */
+const ignore = (): void => undefined
 
 /** What is no Range of bytes may be anything. */
 const RANGE = /^bytes=[0-9, -]{1,100}$/

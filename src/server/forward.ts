@@ -19,11 +19,11 @@ import { hasContent } from './passed-fields.ts'
 import { invalidateAfter, relay } from './relay.ts'
 import type { Outgoing, ResponderOptions } from './respond.ts'
 import { respond, sendError } from './respond.ts'
-import type { AnyRoute, RequestedObject, Route } from './router.ts'
+import type { RequestedObject, Route, Routes } from './router.ts'
 import type { Uploads } from './uploads.ts'
 
 export interface ForwardOptions extends ResponderOptions {
-  readonly routes: readonly AnyRoute[]
+  readonly routes: Routes
   readonly cache: Cache
   readonly clock: Clock
   readonly isTrusted: Trust

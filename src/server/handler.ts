@@ -25,7 +25,7 @@ import { isPassthrough } from './passed-traffic.ts'
 import type { RequestRate } from './request-rate.ts'
 import type { Outgoing } from './respond.ts'
 import { respond, sendError, sendNoContent } from './respond.ts'
-import { findRoute, requestedObject } from './router.ts'
+import { requestedObject } from './router.ts'
 
 export interface HandlerOptions extends ForwardOptions {
   readonly accessLog: AccessLog
@@ -47,7 +47,7 @@ const READ_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD'])
 
 export function createHandler(options: HandlerOptions): Handler {
   const { routes, cache, clock, accessLog, isTrusted, readsCmcd, maxTargetBytes, requestRate } = options
-  const takePathToken = pathTokensOf(routes)
+  const takePathToken = pathTokensOf(routes.all)
   const distrusted = new WeakSet<IncomingMessage['socket']>()
 
   return (req, res) => {
@@ -67,7 +67,7 @@ export function createHandler(options: HandlerOptions): Handler {
     exchange.path = sentTarget.path
     if (readsCmcd) exchange.cmcd = readCmcd(sentTarget.query, req.headers)
 
-    const route = findRoute(routes, sentTarget.path)
+    const route = routes.find(sentTarget.path)
     if (route === undefined) return sendError(unrouted, NOT_FOUND)
     exchange.route = route.match
     const routeHeaders = route.cors?.fieldsFor(req.headers.origin) ?? route.responseHeaders

@@ -111,15 +111,28 @@ export class Http2Response extends EventEmitter implements ServerResponse {
   }
 
   destroy(): this {
-    this.#stream.close(NGHTTP2_INTERNAL_ERROR)
+    this.#reset(NGHTTP2_INTERNAL_ERROR)
     return this
   }
 
-  /** The stream's own timer would wait for a connection to stand still on which others move. */
+  /**
+   * The stream's own timer would wait for a connection to stand still on which others move. What has left is seen buffer
+   * by buffer.
+   */
   readonly setTimeout = (ms: number): void => {
     this.#stall?.cancel()
-    this.#stall =
-      ms === 0 || this.destroyed ? undefined : this.#clock.after(ms, () => this.#stream.close(NGHTTP2_CANCEL))
+    this.#stall = undefined
+    if (ms === 0 || this.destroyed) return
+    let waiting = this.writableLength
+    const timer = this.#clock.after(ms, () => {
+      if (this.writableLength >= waiting) {
+        this.#reset(NGHTTP2_CANCEL)
+        return
+      }
+      waiting = this.writableLength
+      timer.refresh()
+    })
+    this.#stall = timer
   }
 
   writeContinue(): void {
@@ -138,6 +151,12 @@ export class Http2Response extends EventEmitter implements ServerResponse {
       fields[name] = earlier === undefined ? value : [earlier, value].flat()
     }
     this.#stream.additionalHeaders(fields)
+  }
+
+  #reset(code: number): void {
+    // Node ends a stream before it resets it, and END_STREAM would be out first: what is cut would look whole.
+    this.#stream._final = () => undefined
+    this.#stream.close(code)
   }
 
   /** Nobody wants the rest of the content of a request that has been answered (RFC 9113 §8.1). */

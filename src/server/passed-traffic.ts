@@ -20,12 +20,11 @@ import { beginExchange } from './exchange.ts'
 import { framingFault } from './framing.ts'
 import type { IncomingMessage as RequestMessage } from './messages.ts'
 import { hasContent } from './passed-fields.ts'
-import type { AnyRoute, PassthroughRoute } from './router.ts'
-import { findRoute } from './router.ts'
+import type { AnyRoute, PassthroughRoute, Routes } from './router.ts'
 import type { Uploads } from './uploads.ts'
 
 export interface PassedTrafficOptions {
-  readonly routes: readonly AnyRoute[]
+  readonly routes: Routes
   readonly clock: Clock
   readonly accessLog: AccessLog
   readonly uploads: Uploads
@@ -44,7 +43,7 @@ export interface PassedTraffic {
 }
 
 export function passedTraffic({ routes, clock, accessLog, uploads }: PassedTrafficOptions): PassedTraffic {
-  const takePathToken = pathTokensOf(routes)
+  const takePathToken = pathTokensOf(routes.all)
   return {
     acceptsUpgrade: (req) =>
       isHandshake(req) && framingFault(req) === undefined && locate(req, routes, takePathToken) !== undefined,
@@ -87,10 +86,10 @@ function isHandshake(req: IncomingMessage): boolean {
   return method === 'GET' && httpVersionMinor > 0 && headers.upgrade?.toLowerCase() === 'websocket' && !hasContent(req)
 }
 
-function locate(req: RequestMessage, routes: readonly AnyRoute[], takePathToken: TakePathToken) {
+function locate(req: RequestMessage, routes: Routes, takePathToken: TakePathToken) {
   const target = takePathToken(parseTarget(req.url ?? ''))
   if (target.kind === 'refused') return undefined
-  const route = findRoute(routes, target.path)
+  const route = routes.find(target.path)
   return route !== undefined && isPassthrough(route) ? { route, target } : undefined
 }
 

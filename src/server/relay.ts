@@ -16,8 +16,8 @@ import { originFields } from './forwarding.ts'
 import type { IncomingMessage } from './messages.ts'
 import { hasContent } from './passed-fields.ts'
 import { isPassthrough } from './passed-traffic.ts'
-import type { AnyRoute, RequestedObject } from './router.ts'
-import { findRoute, requestedObject } from './router.ts'
+import type { RequestedObject, Routes } from './router.ts'
+import { requestedObject } from './router.ts'
 
 export interface Relaying {
   readonly req: IncomingMessage
@@ -49,7 +49,7 @@ export async function relay(relaying: Relaying, clock: Clock): Promise<StoredRes
 export function invalidateAfter(
   { req, object, isTrusted }: Pick<Relaying, 'req' | 'object' | 'isTrusted'>,
   { status, originHeaders }: StoredResponse,
-  routes: readonly AnyRoute[],
+  routes: Routes,
   cache: Cache,
 ): void {
   if (status >= 400 || isSafe(req.method)) return
@@ -63,7 +63,7 @@ export function invalidateAfter(
 function keyOf(
   reference: string,
   { req, isTrusted }: Pick<Relaying, 'req' | 'isTrusted'>,
-  routes: readonly AnyRoute[],
+  routes: Routes,
 ): string | undefined {
   const address = requestedAddress(req, isTrusted)
   const base = URL.parse(address + (req.url ?? '/'))
@@ -71,7 +71,7 @@ function keyOf(
   if (named === null || named.origin !== base?.origin) return undefined
   const target = parseTarget(named.pathname + named.search)
   if (target.kind === 'refused') return undefined
-  const route = findRoute(routes, target.path)
+  const route = routes.find(target.path)
   const object = route === undefined || isPassthrough(route) ? undefined : requestedObject(route, target, () => address)
   return typeof object === 'object' ? object.key : undefined
 }

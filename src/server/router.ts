@@ -14,6 +14,7 @@ import { withDirectives } from '../media/delivery-directives.ts'
 import type { Origin } from '../origin/origin.ts'
 import type { Access } from './access/access.ts'
 import type { Passthrough } from './passthrough.ts'
+import type { RouteTable } from './route-table.ts'
 
 export interface Route {
   /** The pattern as it was written, for logs. */
@@ -61,12 +62,8 @@ export interface RequestedObject {
 
 type Target = Extract<RequestTarget, { kind: 'ok' }>
 
-export function findRoute<Found extends AnyRoute>(routes: readonly Found[], path: string): Found | undefined {
-  for (const route of routes) {
-    if (route.pattern.test(path)) return route
-  }
-  return undefined
-}
+/** Which of them serves a path. */
+export type Routes = RouteTable<AnyRoute>
 
 /**
  * An HTTP origin knows the object by path and query as they were sent, of the query only what is part of the key: what

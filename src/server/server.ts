@@ -10,6 +10,7 @@ import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Clock } from '../clock.ts'
 import { cannotListen } from '../errors.ts'
+import { AnswersUnderWay } from './answers-under-way.ts'
 import type { Certificate, CertificateFiles, Certificates } from './certificates.ts'
 import { reloadCertificates, usableCertificates } from './certificates.ts'
 import type { ConnectionLimit } from './connection-limit.ts'
@@ -127,8 +128,7 @@ const ignoreCertificate = (): void => undefined
 class DrainableServer {
   readonly http: Server
   readonly certificateFiles: readonly CertificateFiles[]
-  readonly #answers = new Set<ServerResponse>()
-  readonly #answersOn = new WeakMap<Duplex, number>()
+  readonly #answers = new AnswersUnderWay(() => this.#onAnswered())
   /** Connections that speak another protocol by now. */
   readonly #upgraded = new Set<Duplex>()
   readonly #passed: PassedTraffic
@@ -151,6 +151,8 @@ class DrainableServer {
       noDelay: true,
       // The handler asks for it, with an answer of its own.
       requireHostHeader: false,
+      // A request without content is no stream that somebody would have to read to its end.
+      optimizeEmptyRequests: true,
       // The 101 must not get into an answer that is under way on the same connection.
       shouldUpgradeCallback: (req) => this.#mayWriteTo(req.socket) && passed.acceptsUpgrade(req),
     }
@@ -197,8 +199,7 @@ class DrainableServer {
   drain(graceMs: number, clock: Clock): Promise<void> {
     this.#isDraining = true
     // The last one on each connection can still say so, if its header has not gone out yet.
-    const lastOn = new Map([...this.#answers].map((res) => [res.req.socket, res]))
-    for (const res of lastOn.values()) res.shouldKeepAlive = false
+    for (const res of this.#answers.lasts()) res.shouldKeepAlive = false
     this.#secure?.drain()
     return new Promise((resolve) => {
       const grace = clock.after(graceMs, () => {
@@ -215,21 +216,16 @@ class DrainableServer {
 
   #onRequest(req: IncomingMessage, res: ServerResponse, handler: Handler): void {
     const { socket } = req
-    const answersOnSocket = (this.#answersOn.get(socket) ?? 0) + 1
-    if (answersOnSocket > MAX_PIPELINED) {
+    if (this.#answers.countOn(socket) === MAX_PIPELINED) {
       socket.destroy()
       return
     }
-    this.#answersOn.set(socket, answersOnSocket)
-    this.#answers.add(res)
-    res.once('close', () => this.#onAnswered(res, socket))
+    this.#answers.add(res, socket)
     if (this.#isDraining) res.shouldKeepAlive = false
     handler(req, res)
   }
 
-  #onAnswered(res: ServerResponse, socket: Duplex): void {
-    this.#answers.delete(res)
-    this.#answersOn.set(socket, (this.#answersOn.get(socket) ?? 1) - 1)
+  #onAnswered(): void {
     if (this.#isDraining) setImmediate(() => this.http.closeIdleConnections())
   }
 
@@ -263,7 +259,7 @@ class DrainableServer {
 
   /** In the middle of an answer any byte of ours would be taken for a part of it. */
   #mayWriteTo(socket: Duplex): boolean {
-    return socket.writable && (this.#answersOn.get(socket) ?? 0) === 0
+    return socket.writable && this.#answers.countOn(socket) === 0
   }
 }
 

@@ -6,6 +6,7 @@ import { compilePattern } from '../../src/http/pattern.ts'
 import { createHttpOrigin } from '../../src/origin/http.ts'
 import { createHandler } from '../../src/server/handler.ts'
 import { passedTraffic } from '../../src/server/passed-traffic.ts'
+import { compileRoutes } from '../../src/server/route-table.ts'
 import type { Route } from '../../src/server/router.ts'
 import { startServer } from '../../src/server/server.ts'
 import { Uploads } from '../../src/server/uploads.ts'
@@ -42,6 +43,7 @@ async function start(requestMs: number) {
     responseHeaders: [],
     http: { methods: new Set(['GET', 'HEAD', 'PUT']), honoursRequest: false },
   }
+  const routes = compileRoutes([route])
   const uploads = new Uploads()
   const faults: unknown[] = []
   const onFault = (error: unknown) => void faults.push(error)
@@ -55,14 +57,14 @@ async function start(requestMs: number) {
   const options = { clock, accessLog: () => undefined, uploads }
   const handler = createHandler({
     ...options,
-    routes: [route],
+    routes,
     cache,
     onFault,
     isTrusted: () => false,
     randomBoundary: () => 'x',
     clientStallMs: NO_LIMIT_MS,
   })
-  const passed = passedTraffic({ ...options, routes: [route] })
+  const passed = passedTraffic({ ...options, routes })
   let asked = 0
   const running = await startServer([{ host: '127.0.0.1', port: 0, highWaterMarkBytes: 65_536 }], handler, {
     clock,

@@ -6,6 +6,7 @@ import { compilePattern } from '../../src/http/pattern.ts'
 import { createHandler } from '../../src/server/handler.ts'
 import { passedTraffic } from '../../src/server/passed-traffic.ts'
 import { Passthrough } from '../../src/server/passthrough.ts'
+import { compileRoutes } from '../../src/server/route-table.ts'
 import { startServer } from '../../src/server/server.ts'
 import { Uploads } from '../../src/server/uploads.ts'
 import { FakeClock } from '../support/fake-clock.ts'
@@ -109,7 +110,7 @@ test('an upload may take longer than a request that nobody wants the content of,
     isTrusted: () => false,
     onFailure: () => undefined,
   })
-  const routes = [{ match: '/**', pattern: compilePattern('/**'), passthrough, responseHeaders: [] }]
+  const routes = compileRoutes([{ match: '/**', pattern: compilePattern('/**'), passthrough, responseHeaders: [] }])
   const handler = createHandler({
     ...common,
     routes,

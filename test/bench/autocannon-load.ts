@@ -31,13 +31,18 @@ function requestOf(it: LoadTarget): autocannon.Request {
       return { path: it.path, headers: { ...it.fields } }
     case 'distinct': {
       let seed = it.firstSeed
-      const setupRequest = (request: autocannon.Request): autocannon.Request => {
+      return eachTime(() => {
         seed += 1
-        return { ...request, path: objectPath(seed, it.length) }
-      }
-      return { setupRequest }
+        return objectPath(seed, it.length)
+      })
     }
+    case 'among':
+      return eachTime(() => objectPath(1 + Math.floor(Math.random() * it.count), it.length))
     default:
       return it satisfies never
   }
+}
+
+function eachTime(path: () => string): autocannon.Request {
+  return { setupRequest: (request: autocannon.Request): autocannon.Request => ({ ...request, path: path() }) }
 }

@@ -12,10 +12,14 @@ import { findProgram } from '../support/programs.ts'
 import { cpuMicroseconds } from './proc.ts'
 import type { ServerProcess } from './processes.ts'
 
-/** What every request of a load is for: always the same thing, or each time an object that was never asked for. */
+/**
+ * What every request of a load is for: always the same thing, each time an object that was never asked for, or one of
+ * `count` objects that are all there, by chance.
+ */
 export type LoadTarget =
   | { readonly kind: 'same'; readonly path: string; readonly fields?: Readonly<Record<string, string>> }
   | { readonly kind: 'distinct'; readonly length: number; readonly firstSeed: number }
+  | { readonly kind: 'among'; readonly length: number; readonly count: number }
 
 export interface LoadResult {
   /** Of the server's process tree, user and system. */
@@ -40,7 +44,7 @@ export interface NodeLoad {
   readonly ca?: string
 }
 
-export const CONNECTIONS = 32
+const CONNECTIONS = 32
 /** Of one answer, in seconds; and what a load may take beyond its time to come to an end. */
 const [ANSWER_TIMEOUT, END_TIMEOUT] = [10, 30]
 const run = promisify(execFile)
@@ -49,13 +53,8 @@ const fileOf = (name: string) => fileURLToPath(new URL(name, import.meta.url))
 export const loadTool = (): 'wrk' | 'autocannon' => (findProgram('wrk') === undefined ? 'autocannon' : 'wrk')
 
 /** @throws Error when any answer was an error, or a connection broke */
-export async function putLoad(
-  server: ServerProcess,
-  target: LoadTarget,
-  seconds: number,
-  connections: number = CONNECTIONS,
-): Promise<LoadResult> {
-  const [program, ...args] = command(server, target, seconds, connections)
+export async function putLoad(server: ServerProcess, target: LoadTarget, seconds: number): Promise<LoadResult> {
+  const [program, ...args] = command(server, target, seconds)
   const before = cpuMicroseconds(server.pid)
   const { stdout } = await run(program, args, { timeout: (seconds + END_TIMEOUT) * 1000 })
   const used = cpuMicroseconds(server.pid) - before
@@ -72,23 +71,18 @@ export async function putLoad(
   }
 }
 
-function command(
-  { port, secure }: ServerProcess,
-  target: LoadTarget,
-  seconds: number,
-  connections: number,
-): [string, ...string[]] {
+function command({ port, secure }: ServerProcess, target: LoadTarget, seconds: number): [string, ...string[]] {
   const url = `${secure === undefined ? 'http' : 'https'}://127.0.0.1:${port}`
   const ca = secure && { ca: secure.certFile }
-  const inNode = JSON.stringify({ url, target, connections, seconds, ...ca } satisfies NodeLoad)
+  const inNode = JSON.stringify({ url, target, connections: CONNECTIONS, seconds, ...ca } satisfies NodeLoad)
   if (secure?.protocol === 'h2') return [process.execPath, fileOf('./h2-load.ts'), inNode]
   if (loadTool() === 'autocannon') return [process.execPath, fileOf('./autocannon-load.ts'), inNode]
-  return ['wrk', ...wrkArguments(url, target, seconds, connections)]
+  return ['wrk', ...wrkArguments(url, target, seconds)]
 }
 
-function wrkArguments(url: string, target: LoadTarget, seconds: number, connections: number): string[] {
+function wrkArguments(url: string, target: LoadTarget, seconds: number): string[] {
   const common = [
-    ...['-t1', `-c${connections}`, `-d${seconds}s`, '--timeout', `${ANSWER_TIMEOUT}s`],
+    ...['-t1', `-c${CONNECTIONS}`, `-d${seconds}s`, '--timeout', `${ANSWER_TIMEOUT}s`],
     ...['-s', fileOf('./wrk.lua')],
   ]
   switch (target.kind) {
@@ -97,7 +91,9 @@ function wrkArguments(url: string, target: LoadTarget, seconds: number, connecti
       return [...common, ...fields, `${url}${target.path}`]
     }
     case 'distinct':
-      return [...common, `${url}/`, '--', String(target.length), String(target.firstSeed)]
+      return [...common, `${url}/`, '--', 'distinct', String(target.length), String(target.firstSeed)]
+    case 'among':
+      return [...common, `${url}/`, '--', 'among', String(target.length), String(target.count)]
     default:
       return target satisfies never
   }

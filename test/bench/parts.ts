@@ -4,6 +4,7 @@ import { findProgram } from '../support/programs.ts'
 import { concurrentMisses } from './cases.ts'
 import { herds, slowReaders } from './crowds.ts'
 import type { Findings, Row } from './findings.ts'
+import { growth } from './growth.ts'
 import {
   largerThanMemory,
   manyPlacesOfOneSegment,
@@ -57,6 +58,7 @@ export function makeParts(peers: readonly Peer[], pace: Pace): readonly Part[] {
     byAims('origins/188-misses', concurrentMisses),
     byAims('origins/unreliable', unreliableOrigin),
     byAims('origins/limited', limitedOrigin),
+    { names: ['growth'], run: () => growth(pace) },
     byAims('memory', churn),
     byAims('idle', idleConnections),
     byAims('large/resets', resetsHalfWay),

@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process'
 import { cpus, release, totalmem } from 'node:os'
 import type { Crowd } from './crowds.ts'
 import type { Findings, Row } from './findings.ts'
+import type { Curve } from './growth.ts'
 import type { Peer } from './peers.ts'
 import { type Measurement, type Pace, SHIELD } from './side-by-side.ts'
 
@@ -39,12 +40,13 @@ export function versions(peers: readonly Peer[]): Report['versions'] {
 
 /** A paragraph about the circumstances, and a table for each kind of thing that was measured. */
 export function markdown(report: Report): string {
-  const { measurements, crowds, rows, failures, leftOut } = report
+  const { measurements, crowds, curves, rows, failures, leftOut } = report
   const sections = [
     circumstances(report),
     measurements.length > 0 ? costTable(measurements) : '',
     measurements.length > 0 ? measurementTable(measurements) : '',
     crowds.length > 0 ? crowdTable(crowds) : '',
+    ...curves.map(curveTable),
     rows.length > 0 ? rowTable(rows) : '',
     failures.map((what) => `FAILED: ${what}`).join('\n'),
     leftOut.map((what) => `left out: ${what}`).join('\n'),
@@ -109,6 +111,18 @@ function crowdTable(crowds: readonly Crowd[]): string {
     ...[number(it.cpuMicrosecondsPerRequest), megabytes(it.residentBytes)],
   ])
   return table(head, lines, 2)
+}
+
+/** Of the bar that stands for the first; none is longer than three of them. */
+const BAR_LENGTH = 20
+
+function curveTable({ of, points }: Curve): string {
+  const first = points[0]?.cpuMicrosecondsPerRequest ?? 0
+  const lines = points.map(({ count, cpuMicrosecondsPerRequest: cpu, p99Ms }) => [
+    '#'.repeat(Math.min(3 * BAR_LENGTH, Math.round((cpu / first) * BAR_LENGTH))),
+    ...[count.toLocaleString('en'), number(cpu), ratio(cpu, first), p99Ms.toFixed(2)],
+  ])
+  return table([`a hit beside ever more ${of}`, 'count', 'CPU, µs', 'beside the first', 'p99, ms'], lines)
 }
 
 function rowTable(rows: readonly Row[]): string {

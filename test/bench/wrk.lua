@@ -1,11 +1,13 @@
--- Prints what wrk saw as one line of JSON, times in microseconds. With a length and a first number as arguments, every
--- request is for an object of that length that nobody has asked for before.
+-- Prints what wrk saw as one line of JSON, times in microseconds. Its arguments say what is asked for, where it is not always
+-- the same: "distinct", a length and a number: each time an object of that length that nobody has asked for before, from that
+-- number on; "among", a length and a number: one of so many objects, by chance.
 
 function init(args)
-  local length, seed = args[1], tonumber(args[2])
-  if length == nil then return end
+  local kind, length, number = args[1], args[2], tonumber(args[3])
+  if kind == nil then return end
   request = function()
-    seed = seed + 1
+    local seed = number + 1
+    if kind == "distinct" then number = seed else seed = math.random(number) end
     return wrk.format("GET", string.format("/%d-%s-0-0.ts", seed, length))
   end
 end

@@ -46,6 +46,7 @@ test('what the file leaves out has its default, in bytes and milliseconds', () =
         bucket: 'media',
         forcePathStyle: false,
         keyPrefix: '',
+        transport: 'sdk',
         pool: POOL,
         retry: { maxAttempts: 5, mode: 'standard', deadline: 10_000 },
         limits: LIMITS,
@@ -94,6 +95,7 @@ origins:
     credentials: { accessKeyId: AK, secretAccessKey: SK, sessionToken: ST }
     forcePathStyle: true
     keyPrefix: live/
+    transport: undici
     pool:
       maxSockets: 7
       maxFreeSockets: 3
@@ -103,7 +105,7 @@ origins:
       stallTimeout: 4s
       acquisitionWarning: 500ms
       maxQueued: 0
-    retry: { maxAttempts: 1, mode: adaptive, deadline: 4s }
+    retry: { maxAttempts: 1, mode: standard, deadline: 4s }
     limits: { requestsPerSecond: 50, queueTimeout: 2s }
     breaker: { errorRate: 0.25, minRequests: 5, window: 1m, openFor: 1s }
     hedge: { after: 500ms, maxShare: 0.1 }
@@ -141,6 +143,7 @@ routes:
         credentials: { accessKeyId: 'AK', secretAccessKey: 'SK', sessionToken: 'ST' },
         forcePathStyle: true,
         keyPrefix: 'live/',
+        transport: 'undici',
         pool: {
           maxSockets: 7,
           maxFreeSockets: 3,
@@ -151,7 +154,7 @@ routes:
           acquisitionWarning: 500,
           maxQueued: 0,
         },
-        retry: { maxAttempts: 1, mode: 'adaptive', deadline: 4000 },
+        retry: { maxAttempts: 1, mode: 'standard', deadline: 4000 },
         limits: { requestsPerSecond: 50, queueTimeout: 2000 },
         breaker: { errorRate: 0.25, minRequests: 5, window: 60_000, openFor: 1000 },
         hedge: { after: 500, maxShare: 0.1 },
@@ -164,6 +167,7 @@ routes:
         credentials: { anonymous: true },
         forcePathStyle: false,
         keyPrefix: '',
+        transport: 'sdk',
         pool: POOL,
         retry: { maxAttempts: 5, mode: 'standard', deadline: 10_000 },
         limits: LIMITS,

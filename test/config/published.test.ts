@@ -164,6 +164,7 @@ describe('the configurations that come with it', () => {
         credentials: { accessKeyId: 'AK', secretAccessKey: 'SK' },
         forcePathStyle: false,
         keyPrefix: '',
+        transport: 'sdk',
         pool: {
           maxSockets: 200,
           maxFreeSockets: 50,

@@ -1,5 +1,5 @@
 import { createContext, runInContext } from 'node:vm'
-import { array, assert as check, constantFrom, property, string } from 'fast-check'
+import { array, assert as check, constantFrom, oneof, property, string } from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { compilePattern } from '../../src/http/pattern.ts'
 
@@ -37,6 +37,11 @@ describe('what a pattern covers', () => {
     ['/a/**/b/**/c', '/a/b/c', true],
     ['/a/**/b/**/c', '/a/1/b/2/3/c', true],
     ['/a/**/b/**/c', '/a/1/2/c', false],
+    ['/a//**//b', '/a//b', false],
+    ['/a//**//b', '/a///b', true],
+    ['/a//**/*/b', '/a//b', false],
+    ['/a/**/*/b', '/a/x/b', true],
+    ['/a/**/*/b', '/a//b', true],
     ['/**/**/x', '/x', true],
     ['/**/**/x', '/a/b/x', true],
     ['/**.ts', '/a/b.ts', true],
@@ -95,6 +100,66 @@ describe('what a pattern covers', () => {
       expect(compilePattern(`/a${character}*`).test(`/a${character}b`)).toBe(true)
       expect(compilePattern(`/a${character}`).test('/ax')).toBe(false)
     }
+  })
+})
+
+/** The same as an expression that may backtrack. */
+function asRegExp(pattern: string): RegExp {
+  const signs = pattern.match(/\/\*\*\/(?:\*\*\/)*|\*\*|./gsu) ?? []
+  let isInside = false
+  const source = signs.map((sign) => {
+    if (sign.startsWith('/**/')) return '/(?:[^]*/)?'
+    if (sign === '**') return '[^]*'
+    if (sign === '*') return '[^/]*'
+    if (sign === '{' || sign === '}') isInside = sign === '{'
+    if (sign === '{') return '(?:'
+    if (sign === '}') return ')'
+    if (sign === ',' && isInside) return '|'
+    return RegExp.escape(sign)
+  })
+  return new RegExp(`^(?:${source.join('')})$`)
+}
+
+describe('whatever the signs and their order', () => {
+  const text = constantFrom('/', '/', 'a', 'b', '.ts')
+  const sign = constantFrom('/', 'a', 'b', '.ts', '*', '**', '/**/')
+  const alternatives = array(array(sign, { maxLength: 3 }), { minLength: 1, maxLength: 3 }).map(
+    (ways) => `{${ways.map((way) => way.join('')).join(',')}}`,
+  )
+  const pattern = array(oneof({ weight: 5, arbitrary: sign }, { weight: 1, arbitrary: alternatives }), {
+    maxLength: 8,
+  }).map((signs) => signs.join(''))
+  const path = array(text, { maxLength: 10 }).map((texts) => texts.join(''))
+
+  test('a pattern covers what the expression that means the same matches', () => {
+    void check(
+      property(pattern, array(path, { minLength: 20, maxLength: 20 }), (written, paths) => {
+        const [compiled, expression] = [compilePattern(written), asRegExp(written)]
+        for (const one of paths) expect([one, compiled.test(one)]).toEqual([one, expression.test(one)])
+      }),
+      { seed: 3, numRuns: 2000 },
+    )
+  })
+
+  test('what is covered begins as the pattern says, and is all of it where it says so', () => {
+    void check(
+      property(pattern, array(path, { minLength: 20, maxLength: 20 }), (written, paths) => {
+        const { test: covers, beginnings } = compilePattern(written)
+        for (const one of paths) {
+          const fits = beginnings.some(({ text: begins, isWhole }) =>
+            isWhole ? one === begins : one.startsWith(begins),
+          )
+          expect([one, covers(one) && !fits]).toEqual([one, false])
+        }
+        for (const { text: begins, isWhole } of beginnings) if (isWhole) expect(covers(begins)).toBe(true)
+      }),
+      { seed: 4, numRuns: 1000 },
+    )
+  })
+
+  test('more choices than are worth trying one by one are covered all the same', () => {
+    const compiled = compilePattern(`/${'{a,b}'.repeat(10)}/*.ts`)
+    expect([compiled.test('/abababbbaa/1.ts'), compiled.test('/abababbba/1.ts')]).toEqual([true, false])
   })
 })
 

@@ -1,5 +1,5 @@
 /** An S3 origin in front of a scripted server, with a clock in the test's hand; leaks nothing, and fails if it would. */
-import { onTestFinished } from 'vitest'
+import { beforeEach, describe, onTestFinished } from 'vitest'
 import type { OriginErrorKind } from '../../src/errors.ts'
 import { OriginError } from '../../src/errors.ts'
 import { composeS3Origin, type ResilientOptions } from '../../src/origin/compose.ts'
@@ -24,6 +24,23 @@ export class RecordingLog implements OriginLog {
   error(fields: Readonly<Record<string, unknown>>, message: string): void {
     this.lines.push({ level: 'error', fields, message })
   }
+}
+
+export type TransportName = S3OriginOptions['transport']
+export const TRANSPORTS: readonly TransportName[] = ['sdk', 'undici']
+
+let current: TransportName = 'sdk'
+
+export const transportUnderTest = (): TransportName => current
+
+/** The same tests for each transport: origins that are started in them have it, unless they say otherwise. */
+export function describeEachTransport(tests: (transport: TransportName) => void): void {
+  describe.each(TRANSPORTS)('with transport %s', (transport) => {
+    beforeEach(() => {
+      current = transport
+    })
+    tests(transport)
+  })
 }
 
 type Pool = S3OriginOptions['pool']
@@ -91,6 +108,7 @@ export async function startOrigin(overrides: Overrides = {}): Promise<Fixture> {
     ...(credentials !== 'chain' && { credentials }),
     forcePathStyle: true,
     keyPrefix: '',
+    transport: current,
     mode: 'standard',
     ...s3Overrides,
     limits: { ...LIMITS, ...limits },
@@ -137,6 +155,9 @@ export async function failure(promise: Promise<unknown>, kind: OriginErrorKind):
   if (error.kind !== kind) throw new Error(`expected ${kind}, got ${error.kind}: ${error.message}`, { cause: error })
   return error
 }
+
+/** More than any transport takes in for a reader that does not read: its connection is held until somebody does. */
+export const HELD = pattern(300_000)
 
 /** Bytes that differ at every place of a short range, so that a swapped or lost chunk shows. */
 export function pattern(length: number, seed = 1): Buffer {

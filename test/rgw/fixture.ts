@@ -9,12 +9,12 @@ import {
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished } from 'vitest'
 import type { Origin, OriginRequest } from '../../src/origin/origin.ts'
 import { createS3Origin, type S3OriginOptions } from '../../src/origin/s3.ts'
-import { bytesOf, RecordingLog } from '../origin/fixture.ts'
+import { bytesOf, describeEachTransport, RecordingLog, transportUnderTest } from '../origin/fixture.ts'
 import { missingRgwProgram, type Rgw, startRgw } from '../support/ceph-rgw.ts'
 import { FakeClock } from '../support/fake-clock.ts'
 import { leftOut } from '../support/programs.ts'
 
-/** Tests that share one gateway, or one plain line where it cannot be started. */
+/** Tests that share one gateway, for each transport, or one plain line where it cannot be started. */
 export function describeWithRgw(what: string, tests: (gateway: () => Rgw) => void): void {
   const missing = missingRgwProgram()
   if (missing !== undefined) leftOut(what, `${missing} is not installed`)
@@ -30,10 +30,11 @@ export function describeWithRgw(what: string, tests: (gateway: () => Rgw) => voi
     afterAll(async () => {
       await rgw?.close()
     })
-    tests(() => {
+    const gateway = () => {
       if (rgw === undefined) throw new Error('the gateway is there while tests run, not before')
       return rgw
-    })
+    }
+    describeEachTransport(() => tests(gateway))
   })
 }
 
@@ -72,6 +73,7 @@ export function rgwOrigin(rgw: Rgw, overrides: Partial<S3OriginOptions> = {}): R
       maxQueued: 100,
     },
     limits: { requestsPerSecond: undefined, queueTimeoutMs: 10_000 },
+    transport: transportUnderTest(),
     mode: 'standard',
     ...overrides,
   }

@@ -1,7 +1,7 @@
 /** The whole program in front of a real gateway: what clients get, cold, warm and stale. */
 import { DeleteObjectCommand } from '@aws-sdk/client-s3'
 import { expect, test } from 'vitest'
-import { pattern } from '../origin/fixture.ts'
+import { pattern, transportUnderTest } from '../origin/fixture.ts'
 import { describeWithRgw, put, putParts } from './fixture.ts'
 import { ODD_KEYS } from './odd-keys.ts'
 import { startShield, targetOf } from './shield.ts'
@@ -192,12 +192,13 @@ describeWithRgw('the shield in front of Ceph RGW', (gateway) => {
   })
 
   test('a missing object is a small 404, remembered for a second and no longer', async () => {
+    const key = `late-${transportUnderTest()}.ts`
     const shield = await startShield(gateway())
-    const missing = await shield.get('/late.ts')
-    await put(gateway(), 'late.ts', Buffer.from('now there'))
-    const remembered = await shield.get('/late.ts')
+    const missing = await shield.get(`/${key}`)
+    await put(gateway(), key, Buffer.from('now there'))
+    const remembered = await shield.get(`/${key}`)
     shield.clock.advance(1_000)
-    const there = await shield.get('/late.ts')
+    const there = await shield.get(`/${key}`)
 
     expect(missing.status).toBe(404)
     expect(missing.bytes.length).toBeLessThan(100)

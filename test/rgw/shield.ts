@@ -4,6 +4,7 @@ import { Agent, type IncomingHttpHeaders, type IncomingMessage, request as start
 import { onTestFinished } from 'vitest'
 import { startApp } from '../../src/app.ts'
 import { loadConfig } from '../../src/config/load.ts'
+import { transportUnderTest } from '../origin/fixture.ts'
 import type { Rgw, RgwCredentials } from '../support/ceph-rgw.ts'
 import { FakeClock } from '../support/fake-clock.ts'
 import { request } from '../support/http-client.ts'
@@ -65,6 +66,7 @@ origins:
     bucket: ${bucket}
     credentials: { accessKeyId: "\${KEY}", secretAccessKey: "\${SECRET}" }
     forcePathStyle: true
+    transport: ${transportUnderTest()}
     retry: { maxAttempts: 2 }
     breaker: ${JSON.stringify(breaker)}
 routes:

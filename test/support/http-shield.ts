@@ -26,6 +26,8 @@ export interface HttpShieldOptions {
   readonly trustedProxies?: readonly string[]
   /** The one route passes everything through to the origin. */
   readonly passesThrough?: boolean
+  /** Of the listener, beside its address. */
+  readonly listen?: Options
 }
 
 export interface HttpShield {
@@ -68,10 +70,10 @@ export async function startHttpShield(options: HttpShieldOptions = {}): Promise<
 }
 
 function configText(options: HttpShieldOptions, url: string): string {
-  const { route, origin, cache, limits, trustedProxies, passesThrough } = options
+  const { route, origin, cache, limits, trustedProxies, passesThrough, listen } = options
   const asked = passesThrough ? { passthrough: url } : { origin: 'packager', staleIfError: '0s' }
   return JSON.stringify({
-    listen: [{ address: '127.0.0.1:0' }],
+    listen: [{ address: '127.0.0.1:0', ...listen }],
     log: { access: false },
     ...(cache && { cache }),
     ...(limits && { limits }),

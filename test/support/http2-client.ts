@@ -32,7 +32,8 @@ export async function openSession(
     servername: serverName,
     settings: { enablePush: false, ...(windowBytes !== undefined && { initialWindowSize: windowBytes }) },
   })
-  await once(session, 'connect')
+  // From then on the server knows of it, too.
+  await once(session, 'remoteSettings')
   // What becomes of its requests is told by them.
   session.on('error', () => undefined)
   onTestFinished(() => session.destroy())

@@ -24,7 +24,6 @@ export const ACK = 0x1
 export const NO_ERROR = 0x0
 export const PROTOCOL_ERROR = 0x1
 export const INTERNAL_ERROR = 0x2
-export const REFUSED_STREAM = 0x7
 export const CANCEL = 0x8
 export const ENHANCE_YOUR_CALM = 0xb
 
@@ -42,6 +41,12 @@ export interface RawHttp2 {
   frame(isSo: (frame: Frame) => boolean): Promise<Frame | undefined>
   /** Resolves with everything when the connection is over, from whichever side. */
   readonly closed: Promise<readonly Frame[]>
+  /** Resolves when the bytes are with the system, or the connection is over. */
+  sent(bytes: Buffer): Promise<void>
+  isOver(): boolean
+  /** Reads nothing until it resumes. */
+  pause(): void
+  resume(): void
   leave(): void
 }
 
@@ -57,6 +62,17 @@ export async function openRawHttp2(port: number): Promise<RawHttp2> {
     frame: async (isSo) =>
       parseFrames(await connection.until((received) => parseFrames(received).some(isSo))).find(isSo),
     closed: connection.closed.then(parseFrames),
+    sent: (bytes) =>
+      new Promise((resolve) => {
+        if (socket.destroyed || socket.write(bytes)) resolve()
+        else {
+          socket.once('close', () => resolve())
+          socket.once('drain', () => resolve())
+        }
+      }),
+    isOver: () => socket.destroyed,
+    pause: () => void socket.pause(),
+    resume: () => void socket.resume(),
     leave: connection.leave,
   }
   connection.write('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')

@@ -1,0 +1,44 @@
+/** The page with the players, on a site of its own: nothing it plays comes from there. */
+
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { fileURLToPath } from 'node:url'
+
+const HTML = 'text/html; charset=utf-8'
+const SCRIPT = 'text/javascript; charset=utf-8'
+const library = (specifier: string) => fileURLToPath(import.meta.resolve(specifier))
+const ours = (name: string) => `${import.meta.dirname}/${name}`
+
+export interface PageServer {
+  /** Scheme, host and port. */
+  readonly site: string
+  close(): Promise<void>
+}
+
+export async function startPageServer(): Promise<PageServer> {
+  const files = new Map([
+    ['/', [HTML, readFileSync(ours('players.html'))] as const],
+    ['/players.js', [SCRIPT, readFileSync(ours('players.js'))] as const],
+    ['/hls.js', [SCRIPT, readFileSync(library('hls.js/dist/hls.min.js'))] as const],
+    ['/dash.js', [SCRIPT, readFileSync('node_modules/dashjs/dist/modern/umd/dash.all.min.js')] as const],
+    ['/shaka.js', [SCRIPT, readFileSync('node_modules/shaka-player/dist/shaka-player.compiled.js')] as const],
+  ])
+  const server = createServer((req, res) => {
+    const file = files.get(req.url ?? '')
+    if (file === undefined) res.writeHead(204).end()
+    else res.writeHead(200, { 'Content-Type': file[0] }).end(file[1])
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  return {
+    site: `http://127.0.0.1:${port}`,
+    close: async () => {
+      server.closeAllConnections()
+      server.close()
+      await once(server, 'close')
+    },
+  }
+}
