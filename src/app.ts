@@ -4,7 +4,7 @@
  * `startApp` either gives back a program that serves on every configured address, or leaves nothing open behind.
  */
 
-import { type RunningAdminServer, startAdminServer } from './admin/admin-server.ts'
+import { type AdminRequest, type RunningAdminServer, startAdminServer } from './admin/admin-server.ts'
 import { type HealthSources, health, type Phase, type RouteOrigins, readiness } from './admin/health.ts'
 import { connectionRules, listenerLimits, refusalLog } from './app-limits.ts'
 import { certificateLog, failureLog } from './app-log.ts'
@@ -210,8 +210,14 @@ function startAdmin(
     reusePort,
     token: config.token,
     endpoints: new Map([
-      ['/health', { GET: health }],
-      ['/ready', { GET: (query: URLSearchParams) => readiness(sources, query) }],
+      ['/health', { isForEverybody: true, methods: { GET: health } }],
+      [
+        '/ready',
+        {
+          isForEverybody: true,
+          methods: { GET: ({ query, isOperator }: AdminRequest) => readiness(sources, query, isOperator) },
+        },
+      ],
     ]),
     onFault,
   })

@@ -57,7 +57,12 @@ export function health(): AdminAnswer {
   return json(200, { status: 'ok' })
 }
 
-export function readiness({ phase, origins, routes }: HealthSources, query: URLSearchParams): AdminAnswer {
+/** @param isOperator others are told the status alone: who asks in from outside the machine is a probe */
+export function readiness(
+  { phase, origins, routes }: HealthSources,
+  query: URLSearchParams,
+  isOperator = true,
+): AdminAnswer {
   const excluded = query.getAll('exclude')
   // A misspelt one that was passed over would be found out when the bucket is down.
   if (excluded.some((check) => check !== 'origins')) return problem(400, 'exclude: expected origins')
@@ -66,8 +71,10 @@ export function readiness({ phase, origins, routes }: HealthSources, query: URLS
   const phaseNow = phase()
   const reasons = [...(phaseNow === 'listening' ? [] : [phaseNow]), ...routesInTheWay]
   const isReady = reasons.length === 0
+  const status = isReady ? 'ready' : 'not ready'
+  if (!isOperator) return json(isReady ? 200 : 503, { status })
   return json(isReady ? 200 : 503, {
-    status: isReady ? 'ready' : 'not ready',
+    status,
     reasons,
     phase: phaseNow,
     origins: Object.fromEntries(states.map(({ name, ...state }) => [name, state])),

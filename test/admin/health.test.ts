@@ -18,7 +18,7 @@ function read(sources: Partial<HealthSources> = {}, query = '') {
     },
     new URLSearchParams(query),
   )
-  return { status, said: JSON.parse(body) }
+  return { status, said: JSON.parse(String(body)) }
 }
 
 test('a program that can answer is alive', () => {

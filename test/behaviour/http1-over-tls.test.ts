@@ -38,7 +38,7 @@ describe('time', () => {
     const options = { clock: new FakeClock(), onFault: () => undefined, timeouts: { ...LONG, ...timeouts } }
     const listen = { host: '127.0.0.1', port: 0, highWaterMarkBytes: 65_536, tls: [makeCertificate()] }
     const server = await startServer([listen], HELLO, options)
-    onTestFinished(() => server.close(0))
+    onTestFinished(() => server.close(0, 0))
     return server.listeners[0]?.port ?? 0
   }
 
