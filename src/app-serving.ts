@@ -15,6 +15,7 @@ import { compileTrust, type Trust } from './http/forwarded.ts'
 import type { AccessLog } from './observe/access-record.ts'
 import type { Logger } from './observe/log.ts'
 import { createHandler, type Handler } from './server/handler.ts'
+import { Pace } from './server/pace.ts'
 import { isPassthrough, type PassedTraffic, passedTraffic } from './server/passed-traffic.ts'
 import { compileRoutes } from './server/route-table.ts'
 import type { AnyRoute } from './server/router.ts'
@@ -47,6 +48,7 @@ export interface Serving {
 export function makeServing(config: Config, parts: ServingParts): Serving {
   const { origins, cache, clock, log, uploads, onFault } = parts
   const clientStallMs = parts.clientStallMs ?? config.limits.stallTimeout
+  const { bytesPerSecond } = config.limits
   const accessLog = parts.recorderFor(config)
   const isTrusted = compileTrust(config.trustedProxies)
   const all = config.routes.map((route): AnyRoute => {
@@ -67,6 +69,7 @@ export function makeServing(config: Config, parts: ServingParts): Serving {
     uploads,
     randomBoundary: randomUUID,
     clientStallMs,
+    makePace: bytesPerSecond === undefined ? undefined : () => new Pace(bytesPerSecond, clock),
     maxRanges: config.limits.ranges,
     maxTargetBytes: config.limits.urlLength,
     requestRate: requestRateOf(config.limits, isTrusted),

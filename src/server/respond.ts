@@ -20,6 +20,7 @@ import type { Exchange } from './exchange.ts'
 import { answerFields, composeFields, NO_PAIRS } from './fields.ts'
 import type { IncomingMessage, ServerResponse } from './messages.ts'
 import { negotiate } from './negotiate.ts'
+import type { Pace } from './pace.ts'
 import { CACHE_NAME } from './passed-fields.ts'
 import { endWith } from './pieces.ts'
 import type { Part, Plan, PlanRequest } from './plan.ts'
@@ -31,6 +32,8 @@ export interface ResponderOptions {
   readonly randomBoundary: () => string
   /** A client that takes no byte of a waiting answer for this long is cut off. */
   readonly clientStallMs: number
+  /** Makes the pace of one answer; absent: as fast as its client takes it. */
+  readonly makePace?: (() => Pace) | undefined
   /** A request for more ranges gets the whole body. @default 16 */
   readonly maxRanges?: number
 }
@@ -73,7 +76,7 @@ export function respond(
   const age = String(currentAgeSeconds(response, nowMs))
   const { bytes } = response.body
   exchange.holds(response.body)
-  if (bytes !== undefined && response.status !== 204 && isPlain(req)) {
+  if (bytes !== undefined && response.status !== 204 && isPlain(req) && options.makePace === undefined) {
     const status = cacheStatusField(exchange, response, cacheStatus)
     const ownPairs = ['Content-Length', String(bytes.length), 'Age', age, 'Cache-Status', status]
     if (outgoing.tellsTiming === true)
@@ -134,14 +137,14 @@ function sendPlan(
   response: StoredResponse,
   plan: Plan,
   pairs: string[],
-  { clientStallMs }: ResponderOptions,
+  { clientStallMs, makePace }: ResponderOptions,
 ): void {
   const { req, res, exchange } = outgoing
   const { body } = response
   const parts = req.method === 'HEAD' ? [] : plan.parts
   if (parts.length === 0 || parts.every((part) => Buffer.isBuffer(part))) body.discard()
   const piece = singlePiece(parts, body.bytes)
-  if (piece !== undefined) {
+  if (piece !== undefined && (makePace === undefined || piece.length === 0)) {
     exchange.bytes = piece.length
     exchange.answers()
     endWith(res.writeHead(plan.status, pairs), piece, clientStallMs)
@@ -152,6 +155,7 @@ function sendPlan(
     body,
     parts,
     origin: outgoing.origin,
+    pace: makePace?.(),
     clientStallMs,
     writeHead: () => {
       exchange.answers()
