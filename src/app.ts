@@ -5,8 +5,10 @@
  */
 
 import { randomUUID } from 'node:crypto'
-import { type AdminRequest, type RunningAdminServer, startAdminServer } from './admin/admin-server.ts'
-import { type HealthSources, health, type OriginState, type Phase, readiness } from './admin/health.ts'
+import { type RunningAdminServer, startAdminServer } from './admin/admin-server.ts'
+import { type AdminActions, adminEndpoints } from './admin/endpoints.ts'
+import type { HealthSources, OriginState, Phase } from './admin/health.ts'
+import { adminActions } from './app-admin.ts'
 import { refusalLog, requestRateOf, serverLimits } from './app-limits.ts'
 import { makeOrigin, originOf } from './app-origins.ts'
 import { makePassthroughRoute, makeRoute, typeOf } from './app-routes.ts'
@@ -137,7 +139,8 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   try {
     if (config.admin !== undefined) {
       const sources = { phase: () => phase, origins: () => statesOf(config, origins), routes: routeOrigins(config) }
-      admin = await startAdmin(config.admin, sources, onFault)
+      const parts = { health: sources, routes: () => routes, cache, store, clock, log, traffic }
+      admin = await startAdmin(config.admin, adminActions(parts), onFault)
       log.info(admin.listener, 'admin listening')
     }
     const server = await startServer(config.listen.map(listenOf), handler, {
@@ -201,22 +204,9 @@ function recorder(traffic: Traffic, accessLog: AccessLog | undefined): AccessLog
   }
 }
 
-function startAdmin(config: AdminConfig, sources: HealthSources, onFault: (error: unknown) => void) {
-  return startAdminServer({
-    ...hostAndPort(config.address),
-    token: config.token,
-    endpoints: new Map([
-      ['/health', { isForEverybody: true, methods: { GET: health } }],
-      [
-        '/ready',
-        {
-          isForEverybody: true,
-          methods: { GET: ({ query, isOperator }: AdminRequest) => readiness(sources, query, isOperator) },
-        },
-      ],
-    ]),
-    onFault,
-  })
+function startAdmin(config: AdminConfig, actions: AdminActions, onFault: (error: unknown) => void) {
+  const { address, token } = config
+  return startAdminServer({ ...hostAndPort(address), token, endpoints: adminEndpoints(actions), onFault })
 }
 
 function statesOf(config: Config, origins: ReadonlyMap<string, ResilientOrigin>): readonly OriginState[] {
