@@ -7,6 +7,7 @@
 
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
+import type { RunningApp } from './app.ts'
 import { readConfig } from './config/load.ts'
 import { quoted } from './config/path.ts'
 import type { Config } from './config/schema.ts'
@@ -15,6 +16,7 @@ import { summarise } from './config/summary.ts'
 import { parseTime } from './config/units.ts'
 import { ConfigError, StartError } from './errors.ts'
 import { sign } from './server/access/sign.ts'
+import { type ServiceState, serviceManager } from './service-manager.ts'
 
 const USAGE = `segment-shield: a caching segment reverse proxy
 
@@ -76,6 +78,8 @@ const MAX_PORT = 65_535
 class UsageError extends Error {}
 
 interface Running {
+  /** Absent: SIGHUP changes nothing. */
+  reload?(): Promise<void>
   close(): Promise<void>
 }
 
@@ -113,10 +117,23 @@ async function check(file: string): Promise<void> {
 
 async function serve(file: string): Promise<void> {
   const config = await readGoodConfig(file)
-  await runUntilSignal(async () => {
-    const { startApp } = await import('./app.ts')
-    return startApp(config)
-  })
+  const tell = serviceManager(process.env, ({ message }) => complain(`systemd-notify: ${message}\n`))
+  await runUntilSignal(
+    async () => {
+      const { startApp } = await import('./app.ts')
+      const app = await startApp(config, { readConfig: () => readConfig(file, process.env) })
+      tell('ready')
+      return { ...app, reload: () => reload(app, tell) }
+    },
+    () => tell('stopping'),
+  )
+}
+
+/** What came of it is in the log. */
+async function reload(app: RunningApp, tell: (state: ServiceState) => void): Promise<void> {
+  tell('reloading')
+  await app.reload()
+  tell('ready')
 }
 
 async function signed(operands: readonly string[], values: SignValues): Promise<string> {
@@ -218,20 +235,26 @@ async function importDemo(): Promise<typeof import('./demo.ts')> {
   }
 }
 
-/** The first SIGTERM or SIGINT ends it in good order with exit code 0, a second one at once with 1. */
-async function runUntilSignal(start: () => Promise<Running>): Promise<void> {
+/** SIGHUP makes it read its configuration again. The first SIGTERM or SIGINT ends it in good order with exit code 0, a second one at once with 1. */
+async function runUntilSignal(start: () => Promise<Running>, onTold?: () => void): Promise<void> {
   const told = Promise.withResolvers<void>()
   let isTold = false
+  let running: Running | undefined
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => {
       if (isTold) process.exit(EXIT_FAILED)
       isTold = true
+      onTold?.()
       told.resolve()
     })
   }
+  // Whoever starts up has just read the file; whoever ends needs it no more.
+  process.on('SIGHUP', () => {
+    if (!isTold) running?.reload?.().catch(fail)
+  })
   // Rejections that nobody handled arrive here too.
   process.on('uncaughtException', fail)
-  const running = await start()
+  running = await start()
   await told.promise
   await running.close()
   process.exit(0)

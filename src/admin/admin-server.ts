@@ -46,6 +46,8 @@ export interface AdminServerOptions {
   readonly host: string
   /** 0 takes any free one. */
   readonly port: number
+  /** Another process may listen there too. @default false */
+  readonly reusePort?: boolean
   /** Undefined: whoever can connect may ask, so `host` has to be loopback. */
   readonly token: string | undefined
   /** By path, exactly; a path that ends in a slash, other than `/` itself, stands for every path below it. */
@@ -87,7 +89,7 @@ const MAX_HEADER_BYTES = 8 * 1024
 
 /** @throws {StartError} naming the address that cannot be listened on */
 export async function startAdminServer(options: AdminServerOptions): Promise<RunningAdminServer> {
-  const { host, port, token, onFault, limits = DEFAULT_LIMITS } = options
+  const { host, port, reusePort = false, token, onFault, limits = DEFAULT_LIMITS } = options
   const guard = createGuard(token)
   const http = createServer(
     {
@@ -107,7 +109,7 @@ export async function startAdminServer(options: AdminServerOptions): Promise<Run
     },
   )
   http.maxConnections = limits.maxConnections
-  await listening(http, host, port)
+  await listening(http, { host, port, reusePort })
   http.on('error', onFault)
   const { address, port: boundPort } = http.address() as AddressInfo
   return {
@@ -170,11 +172,17 @@ function allowed(methods: Methods): string {
     .join(', ')
 }
 
-function listening(http: Server, host: string, port: number): Promise<void> {
+interface Place {
+  readonly host: string
+  readonly port: number
+  readonly reusePort: boolean
+}
+
+function listening(http: Server, { host, port, reusePort }: Place): Promise<void> {
   return new Promise((resolve, reject) => {
     const refuse = (error: NodeJS.ErrnoException) => reject(cannotListen(host, port, error))
     http.once('error', refuse)
-    http.listen({ host, port }, () => {
+    http.listen({ host, port, reusePort }, () => {
       http.off('error', refuse)
       resolve()
     })

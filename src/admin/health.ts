@@ -50,7 +50,7 @@ export interface RouteOrigins {
 export interface HealthSources {
   readonly phase: () => Phase
   readonly origins: () => readonly OriginState[]
-  readonly routes: readonly RouteOrigins[]
+  readonly routes: () => readonly RouteOrigins[]
 }
 
 export function health(): AdminAnswer {
@@ -67,7 +67,7 @@ export function readiness(
   // A misspelt one that was passed over would be found out when the bucket is down.
   if (excluded.some((check) => check !== 'origins')) return problem(400, 'exclude: expected origins')
   const states = origins()
-  const routesInTheWay = excluded.length > 0 ? [] : unusable(routes, states)
+  const routesInTheWay = excluded.length > 0 ? [] : unusable(routes(), states)
   const phaseNow = phase()
   const reasons = [...(phaseNow === 'listening' ? [] : [phaseNow]), ...routesInTheWay]
   const isReady = reasons.length === 0

@@ -20,13 +20,13 @@ export function createAccessLog(write: (line: string) => void): AccessLog {
 function formatLine(record: AccessRecord, quoted: Quoted, timestamp: Timestamp): string {
   const { startedMs, durationMs, client, method, path, ttfbMs, cacheStatus, route, origin, range, cmcd, error } = record
   let line = `{"level":${LEVEL},"time":"${timestamp.at(startedMs + durationMs)}"`
-  if (client !== undefined) line += `,"client":${JSON.stringify(client)}`
+  if (client !== undefined) line += `,"client":${quoted.of(client)}`
   if (method !== undefined) line += `,"method":${quoted.of(method)}`
   if (path !== undefined) line += `,"path":${JSON.stringify(path)}`
   line += `,"status":${record.status},"bytes":${record.bytes}`
   if (ttfbMs !== undefined) line += `,"ttfbMs":${ttfbMs}`
   line += `,"durationMs":${durationMs},"end":"${record.end}"`
-  if (cacheStatus !== undefined) line += `,"cacheStatus":${JSON.stringify(cacheStatus)}`
+  if (cacheStatus !== undefined) line += `,"cacheStatus":${quoted.of(cacheStatus)}`
   if (route !== undefined) line += `,"route":${quoted.of(route)}`
   if (origin !== undefined) line += `,"origin":${quoted.of(origin)}`
   if (range !== undefined) line += `,"range":${JSON.stringify(range)}`
@@ -35,10 +35,10 @@ function formatLine(record: AccessRecord, quoted: Quoted, timestamp: Timestamp):
   return `${line},"msg":"request"}\n`
 }
 
-/** More different ones than a configuration and HTTP have names. */
+/** More would be no cheaper to look up than to write anew. */
 const MAX_REMEMBERED = 4096
 
-/** Texts that come again with every request: methods, and names out of the configuration. */
+/** Texts that come again and again: methods, names out of the configuration, clients, lifetimes in seconds. */
 class Quoted {
   readonly #texts = new Map<string, string>()
 

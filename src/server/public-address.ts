@@ -58,7 +58,7 @@ export function addressed(written: string, routes: Routes): Addressed | Fault {
 
 function addressedBy(route: Route, { site, target }: PublicAddress): Addressed | Fault {
   const object = requestedObject(route, target, () => site ?? '')
-  if (typeof object === 'string') return { kind: 'fault', text: 'its path names no object' }
+  if ('status' in object) return { kind: 'fault', text: 'its path names no object' }
   const isOfAnySite = route.http !== undefined && site === undefined
   return { kind: 'addressed', route, path: target.path, ...object, isOfAnySite }
 }
@@ -106,7 +106,7 @@ export function publicAddresses(
       const route = routes.find(target.path)
       if (route === undefined || isPassthrough(route) || route.origin.name !== originName) continue
       const asked = requestedObject(route, target, () => site)
-      if (typeof asked !== 'string' && asked.objectKey === object) return site + target.path
+      if (!('status' in asked) && asked.objectKey === object) return site + target.path
     }
     return undefined
   }

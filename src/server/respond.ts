@@ -17,7 +17,7 @@ import { formatCacheStatus } from '../http/cache-status.ts'
 import type { Origin } from '../origin/origin.ts'
 import { isRewritable, rewriteAnswer } from './access/playlist-tokens.ts'
 import type { Exchange } from './exchange.ts'
-import { composeFields, NO_PAIRS, selectStored } from './fields.ts'
+import { answerFields, composeFields, NO_PAIRS } from './fields.ts'
 import type { IncomingMessage, ServerResponse } from './messages.ts'
 import { negotiate } from './negotiate.ts'
 import { CACHE_NAME } from './passed-fields.ts'
@@ -79,8 +79,8 @@ export function respond(
     if (outgoing.tellsTiming === true)
       ownPairs.push('Server-Timing', serverTiming(cacheStatus, nowMs - exchange.startedMs))
     exchange.bytes = bytes.length
-    exchange.answers()
-    res.writeHead(response.status, composeFields(response.status, response.headerPairs, routeHeaders, ownPairs))
+    exchange.answers(nowMs)
+    res.writeHead(response.status, answerFields(response, response.status, 'all', routeHeaders, ownPairs))
     endWith(res, bytes, options.clientStallMs)
     return
   }
@@ -88,8 +88,8 @@ export function respond(
   const found = whereMissing(cacheStatus, response, plan)
   const ownPairs = [...plan.ownPairs, 'Age', age, 'Cache-Status', cacheStatusField(exchange, response, found)]
   if (outgoing.tellsTiming === true) ownPairs.push('Server-Timing', serverTiming(found, nowMs - exchange.startedMs))
-  const storedPairs = selectStored(response, plan.stored)
-  sendPlan(outgoing, response, plan, composeFields(plan.status, storedPairs, routeHeaders, ownPairs), options)
+  const pairs = answerFields(response, plan.status, plan.stored, routeHeaders, ownPairs)
+  sendPlan(outgoing, response, plan, pairs, options)
 }
 
 /** What the cache did, behind what caches before it said (RFC 9211 §2). */
@@ -121,11 +121,11 @@ function planRequest(
     range: headers.range,
     maxRanges,
     boundary: randomBoundary,
-    ...(headers['if-match'] !== undefined && { ifMatch: headers['if-match'] }),
-    ...(headers['if-none-match'] !== undefined && { ifNoneMatch: headers['if-none-match'] }),
-    ...(headers['if-modified-since'] !== undefined && { ifModifiedSince: headers['if-modified-since'] }),
-    ...(headers['if-unmodified-since'] !== undefined && { ifUnmodifiedSince: headers['if-unmodified-since'] }),
-    ...(headers['if-range'] !== undefined && { ifRange: String(headers['if-range']) }),
+    ifMatch: headers['if-match'],
+    ifNoneMatch: headers['if-none-match'],
+    ifModifiedSince: headers['if-modified-since'],
+    ifUnmodifiedSince: headers['if-unmodified-since'],
+    ifRange: headers['if-range']?.toString(),
   }
 }
 
@@ -139,7 +139,7 @@ function sendPlan(
   const { req, res, exchange } = outgoing
   const { body } = response
   const parts = req.method === 'HEAD' ? [] : plan.parts
-  if (parts.every((part) => Buffer.isBuffer(part))) body.discard()
+  if (parts.length === 0 || parts.every((part) => Buffer.isBuffer(part))) body.discard()
   const piece = singlePiece(parts, body.bytes)
   if (piece !== undefined) {
     exchange.bytes = piece.length
@@ -178,9 +178,9 @@ const NOTHING = Buffer.alloc(0)
 
 /** All there is to send, where that is one Buffer already in memory. */
 function singlePiece(parts: readonly Part[], bytes: Buffer | undefined): Buffer | undefined {
-  const [only, ...more] = parts
+  const [only] = parts
   if (only === undefined) return NOTHING
-  if (more.length > 0) return undefined
+  if (parts.length > 1) return undefined
   if (Buffer.isBuffer(only)) return only
   return only === 'whole' ? bytes : bytes?.subarray(only.start, only.end)
 }

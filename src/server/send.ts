@@ -5,7 +5,6 @@
  * After that a failure destroys the connection: the client sees an answer that was cut, never a short whole one.
  */
 
-import { TLSSocket } from 'node:tls'
 import type { Body, BodyReader } from '../cache/body.ts'
 import type { OriginError } from '../errors.ts'
 import { asOriginError } from '../errors.ts'
@@ -14,6 +13,7 @@ import type { ServerResponse } from './messages.ts'
 import { isHttp10 } from './messages.ts'
 import { firstPiece } from './pieces.ts'
 import type { Part } from './plan.ts'
+import { resetConnection } from './reset-connection.ts'
 
 export interface Sending {
   readonly res: ServerResponse
@@ -143,7 +143,6 @@ class Sender {
 
 /** HTTP/1.0 knows no chunks: without a length only a reset tells the client that the end is not the end. */
 export function cutOff(res: ServerResponse): void {
-  // Over TLS the end that is missing tells it as well.
-  if (isHttp10(res.req) && !(res.socket instanceof TLSSocket)) res.socket?.resetAndDestroy()
+  if (isHttp10(res.req) && res.socket !== null) resetConnection(res.socket)
   res.destroy()
 }

@@ -164,8 +164,8 @@ test('without the section there is no admin listener', async () => {
 
 test('the token of the configuration is the one that is asked for, and no line of the log has it', async () => {
   const { adminPort, logLines } = await start({ admin: { ...ADMIN, token: 'hush-4711' } })
-  const refused = await request(adminPort, { path: '/ready' })
-  const answered = await request(adminPort, { path: '/ready', headers: { Authorization: 'Bearer hush-4711' } })
+  const refused = await request(adminPort, { path: '/stats' })
+  const answered = await request(adminPort, { path: '/stats', headers: { Authorization: 'Bearer hush-4711' } })
 
   expect([refused.status, answered.status]).toEqual([401, 200])
   expect(logLines().join('')).not.toContain('hush')

@@ -50,6 +50,7 @@ export async function startHttpShield(options: HttpShieldOptions = {}): Promise<
   const app = await startApp(loadConfig({ text: configText(options, origin.url), file: 'shield.yaml' }, {}), {
     clock,
     graceMs: GRACE_MS,
+    idleGraceMs: 0,
     log: { write: () => undefined },
     random: () => 0,
   }).catch(async (error: unknown) => {
