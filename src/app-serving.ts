@@ -18,7 +18,7 @@ import { createHandler, type Handler } from './server/handler.ts'
 import { Pace } from './server/pace.ts'
 import { isPassthrough, type PassedTraffic, passedTraffic } from './server/passed-traffic.ts'
 import { compileRoutes } from './server/route-table.ts'
-import type { AnyRoute } from './server/router.ts'
+import type { AnyRoute, Routes } from './server/router.ts'
 import type { Uploads } from './server/uploads.ts'
 
 /** What outlives every configuration. */
@@ -38,6 +38,7 @@ export interface ServingParts {
 export interface Serving {
   readonly config: Config
   readonly isTrusted: Trust
+  readonly routes: Routes
   readonly handler: Handler
   readonly passed: PassedTraffic
   /** Lets go of idle connections that are no origin's. */
@@ -77,6 +78,7 @@ export function makeServing(config: Config, parts: ServingParts): Serving {
   return {
     config,
     isTrusted,
+    routes,
     handler,
     passed: passedTraffic({ routes, clock, accessLog, uploads }),
     close: () => {

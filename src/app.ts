@@ -4,8 +4,10 @@
  * `startApp` either gives back a program that serves on every configured address, or leaves nothing open behind.
  */
 
-import { type AdminRequest, type RunningAdminServer, startAdminServer } from './admin/admin-server.ts'
-import { type HealthSources, health, type Phase, type RouteOrigins, readiness } from './admin/health.ts'
+import { type RunningAdminServer, startAdminServer } from './admin/admin-server.ts'
+import { type AdminActions, adminEndpoints } from './admin/endpoints.ts'
+import type { Phase, RouteOrigins } from './admin/health.ts'
+import { adminActions } from './app-admin.ts'
 import { connectionRules, listenerLimits, refusalLog } from './app-limits.ts'
 import { certificateLog, failureLog } from './app-log.ts'
 import { Origins } from './app-origins.ts'
@@ -115,13 +117,10 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
 
   try {
     if (config.admin !== undefined) {
-      const routes = () => routeOrigins(current().config)
-      admin = await startAdmin(
-        config.admin,
-        isShared,
-        { phase: () => phase, origins: () => origins.states(), routes },
-        onFault,
-      )
+      const matched = () => routeOrigins(current().config)
+      const health = { phase: () => phase, origins: () => origins.states(), routes: matched }
+      const actions = adminActions({ health, routes: () => current().routes, cache, store, clock, log, traffic })
+      admin = await startAdmin(config.admin, isShared, actions, onFault)
       log.info(admin.listener, 'admin listening')
     }
     const { handler, passed } = newest(current)
@@ -200,27 +199,12 @@ function recorder(traffic: Traffic, accessLog: AccessLog | undefined): AccessLog
 }
 
 function startAdmin(
-  config: AdminConfig,
+  { address, token }: AdminConfig,
   reusePort: boolean,
-  sources: HealthSources,
+  actions: AdminActions,
   onFault: (error: unknown) => void,
 ) {
-  return startAdminServer({
-    ...hostAndPort(config.address),
-    reusePort,
-    token: config.token,
-    endpoints: new Map([
-      ['/health', { isForEverybody: true, methods: { GET: health } }],
-      [
-        '/ready',
-        {
-          isForEverybody: true,
-          methods: { GET: ({ query, isOperator }: AdminRequest) => readiness(sources, query, isOperator) },
-        },
-      ],
-    ]),
-    onFault,
-  })
+  return startAdminServer({ ...hostAndPort(address), reusePort, token, endpoints: adminEndpoints(actions), onFault })
 }
 
 function routeOrigins({ routes }: Config): readonly RouteOrigins[] {

@@ -19,7 +19,7 @@ import { send } from './sending.ts'
 
 export interface AdminRequest {
   readonly query: URLSearchParams
-  /** Of a path that ends in a slash: what follows it, as it was sent. */
+  /** Of a path that ends in a slash: what follows it, as it was sent, its query included. */
   readonly rest: string
   /** What its JSON says; undefined for GET. Whatever it is, it has to be looked at before it is believed. */
   readonly content: unknown
@@ -137,7 +137,7 @@ async function answerTo(
   const asker = guard(req)
   if (asker.kind === 'refused') return asker.refusal
   const [path = '', query = ''] = (req.url ?? '').split(/\?(.*)/s, 2)
-  const { endpoint, rest } = find(endpoints, path)
+  const { endpoint, rest } = find(endpoints, path, req.url ?? '')
   if (asker.kind === 'stranger' && endpoint?.isForEverybody !== true) return asker.refusal
   if (endpoint === undefined) return problem(404, `There is: ${[...endpoints.keys()].join(', ')}`)
   const { methods } = endpoint
@@ -158,12 +158,12 @@ async function answerTo(
   }
 }
 
-function find(endpoints: AdminServerOptions['endpoints'], path: string) {
+function find(endpoints: AdminServerOptions['endpoints'], path: string, target: string) {
   const exact = endpoints.get(path)
   if (exact !== undefined) return { endpoint: exact, rest: '' }
   const above = path.slice(0, path.indexOf('/', 1) + 1)
   // The first segment alone: paths below paths are not needed.
-  return { endpoint: above === '' ? undefined : endpoints.get(above), rest: path.slice(above.length) }
+  return { endpoint: above === '' ? undefined : endpoints.get(above), rest: target.slice(above.length) }
 }
 
 function allowed(methods: Methods): string {

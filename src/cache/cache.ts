@@ -16,7 +16,9 @@ import { Encoder } from './encoder.ts'
 import type { ContentTypeFor, FillParts } from './fill.ts'
 import { Fill } from './fill.ts'
 import { head } from './head.ts'
-import { type CacheKey, objectKeyOf } from './key.ts'
+import { type Inspection, inspect } from './inspect.ts'
+import type { CacheKey } from './key.ts'
+import { knownObject } from './known-object.ts'
 import { firstSlice, openingRange } from './opening.ts'
 import type { Known } from './passing.ts'
 import { pass } from './passing.ts'
@@ -229,14 +231,15 @@ export class Cache {
     return purge(selects, mode, { store, fills: this.#fills.values(), disown, nowMs: clock.now() })
   }
 
-  /** The name of an object that an S3 origin has given before, if any such is stored. */
+  /** What is stored, and on its way, of the URLs that are selected. */
+  inspect(selects: (url: CacheKey) => boolean): Promise<Inspection> {
+    const { store, clock } = this.#options
+    return inspect(selects, { store, fills: this.#fills.values(), nowMs: clock.now() })
+  }
+
+  /** An object that an S3 origin gave and that is stored; see {@link knownObject}. */
   knownObject(originName: string): string | undefined {
-    const { store } = this.#options
-    for (const key of store.keys()) {
-      const objectKey = objectKeyOf(key, originName)
-      if (objectKey !== undefined && store.peek(key)?.status === 200) return objectKey
-    }
-    return undefined
+    return knownObject(this.#options.store, originName)
   }
 
   /** Ends every fill and run under way, and resolves when their connections are free. */

@@ -28,14 +28,6 @@ export function cacheKey(originName: string, objectKey: string, query: string): 
   return query === '' ? `${originName} ${object}` : `${originName} ${object}?${query}`
 }
 
-/** The object's name out of a key of an S3 origin; undefined for one of another origin, or of a variant or slice. */
-export function objectKeyOf(key: CacheKey, originName: string): string | undefined {
-  const prefix = `${originName} `
-  if (!key.startsWith(prefix) || key.includes('\0')) return undefined
-  const [object = ''] = key.slice(prefix.length).split('?', 1)
-  return object.replace(/%3F|%25/g, (escaped) => (escaped === '%25' ? '%' : '?'))
-}
-
 function escaped(character: string): string {
   return character === '%' ? '%25' : '%3F'
 }

@@ -170,6 +170,7 @@ test('who has not the token of the configuration learns whether it is ready and 
   }
   expect(await ask({})).toEqual({ status: 200, said: ['status'] })
   expect((await ask({ Authorization: 'Bearer hush-4711' })).said).toContain('origins')
+  expect((await request(adminPort, { path: '/stats' })).status).toBe(401)
   expect(logLines().join('')).not.toContain('hush')
 })
 
