@@ -204,8 +204,9 @@ test('plain HTTP has no certificates to read again', async () => {
 })
 
 test.each(OVER_TLS)('$name: every answer says how long HTTPS is the only way, errors too', async ({ request }) => {
-  const { port, s3 } = await startShield({ listen: { tls: { ...makeCertificate(), hsts: '365d' } } })
-  s3.put('a', 'a', { 'Strict-Transport-Security': 'max-age=1' })
+  const routes = [{ match: '/**', responseHeaders: { 'Strict-Transport-Security': 'max-age=1' } }]
+  const { port, s3 } = await startShield({ routes, listen: { tls: { ...makeCertificate(), hsts: '365d' } } })
+  s3.put('a', 'a')
   for (const path of ['/a', '/a', '/none', '/%zz']) {
     const { headers } = await request(port, { path })
     expect(headers['strict-transport-security']).toBe('max-age=31536000')

@@ -151,27 +151,40 @@ test('random bytes in the handshake end their connection, and nothing else', asy
   expect(logRecords().filter(({ level }) => level >= 50)).toEqual([])
 })
 
-test('a WebSocket is joined to its server, and each side may end before the other', async () => {
-  const origin = await startRawOrigin(() => undefined, { allowHalfOpen: true })
-  const { port } = await secureShield({ routes: [{ match: '/**', passthrough: origin.url }] })
-  const socket = connect({ host: '127.0.0.1', port, rejectUnauthorized: false })
-  socket.allowHalfOpen = true
-  const client = rawOn(socket)
-  await once(socket, 'secureConnect')
-  onTestFinished(() => void socket.destroy())
-  const fields =
-    'Host: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: a\r\n'
-  client.write(`GET /socket HTTP/1.1\r\n${fields}\r\n`)
-  const connection = await origin.connection(1)
-  expect(await connection.head()).toContain('x-forwarded-proto: https')
-  connection.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nfrom server')
-  await client.until((received) => received.includes('from server'))
-  client.write('from client')
-  await connection.until((received) => received.includes('from client'))
-  connection.end('the last of the server')
-  await client.until((received) => received.includes('the last of the server'))
-  client.write('more of the client')
-  await connection.until((received) => received.includes('more of the client'))
-  socket.end()
-  await client.closed
-})
+test.each(['server', 'client'])(
+  'a WebSocket is joined to its server, and the %s may end before the other',
+  async (who) => {
+    const origin = await startRawOrigin(() => undefined, { allowHalfOpen: true })
+    const { port } = await secureShield({ routes: [{ match: '/**', passthrough: origin.url }] })
+    const socket = connect({ host: '127.0.0.1', port, rejectUnauthorized: false })
+    socket.allowHalfOpen = true
+    const client = rawOn(socket)
+    await once(socket, 'secureConnect')
+    onTestFinished(() => void socket.destroy())
+    const key = 'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: a\r\n'
+    client.write(`GET /socket HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n${key}\r\n`)
+    const connection = await origin.connection(1)
+    expect(await connection.head()).toContain('x-forwarded-proto: https')
+    connection.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nfrom server')
+    await client.until((received) => received.includes('from server'))
+    client.write('from client')
+    await connection.until((received) => received.includes('from client'))
+    if (who === 'server') {
+      connection.end('the last of the server')
+      await client.until((received) => received.includes('the last of the server'))
+      client.write('more of the client')
+      await connection.until((received) => received.includes('more of the client'))
+      socket.end()
+    } else {
+      socket.end('the last of the client')
+      await connection.until((received) => received.includes('the last of the client'))
+      await connection.ended
+      connection.write('more of the server')
+      await client.until((received) => received.includes('more of the server'))
+      connection.end()
+    }
+    expect((await client.closed).toString()).toContain(
+      who === 'server' ? 'the last of the server' : 'more of the server',
+    )
+  },
+)

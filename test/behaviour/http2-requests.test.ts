@@ -18,6 +18,7 @@ import {
   openRawHttp2,
   type RawHttp2,
   resetFrame,
+  uint32,
 } from '../support/raw-http2.ts'
 import { gate } from '../support/s3-socket-server.ts'
 import { pattern } from '../support/shield.ts'
@@ -242,4 +243,36 @@ test('an event stream is passed on as it comes', async () => {
   expect(events.received().toString()).toBe('data: 1\n\n')
   events.leave()
   await origin.socketsAtMost(0)
+})
+
+test('an origin that wants no content is not asked to invite it, nor is its client', async () => {
+  const { origin, session } = await start({ passesThrough: true })
+  origin.on('/up', ({ send }) => send({ status: 413, body: 'too much' }))
+  const fields = { ':method': 'POST', ':path': '/up', expect: '100-continue', 'content-length': '5' }
+  const stream = session.request(fields, { endStream: false })
+  let isInvited = false
+  stream.once('continue', () => {
+    isInvited = true
+  })
+  const [headers] = (await once(stream, 'response')) as [Record<string, unknown>]
+  expect([headers[':status'], isInvited]).toEqual([413, false])
+})
+
+test('content that goes on behind an answer which is still being taken ends no connection', async () => {
+  const { origin, port, clock } = await start({ passesThrough: true })
+  origin.on('/up', ({ send }) => send({ body: BYTES.subarray(0, 20_000) }))
+  origin.put('/a', 'x')
+  const client = await openRawHttp2(port)
+  // Every answer stands still after so many bytes (RFC 9113 §6.5.2).
+  client.send(frame(FRAME.settings, 0, 0, Buffer.concat([Buffer.from([0, 4]), uint32(1000)])))
+  const block = fieldBlock({ ':method': 'POST', ':scheme': 'https', ':path': '/up', ':authority': 'x' })
+  client.send(frame(FRAME.headers, END_HEADERS, 1, block), frame(FRAME.data, 0, 1, Buffer.from('part')))
+  const received = () =>
+    client.frames().reduce((sum, { type, payload }) => sum + (type === FRAME.data ? payload.length : 0), 0)
+  await client.frame(() => received() === 1000)
+  await origin.socketsAtMost(0)
+  clock.advance(45_000)
+  client.send(getFrame(3, '/a'))
+  const next = await client.frame(({ stream, type }) => stream === 3 && type === FRAME.data)
+  expect(next?.payload.toString()).toBe('x')
 })
