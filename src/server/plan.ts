@@ -64,9 +64,9 @@ function planRange(request: PlanRequest, response: StoredResponse, body: Body): 
     case 'unsatisfiable':
       return text(416, 'Range not satisfiable\n', ['Content-Range', unsatisfiedRange(length)])
     case 'ranges': {
-      const [only, ...more] = selection.ranges
+      const [only] = selection.ranges
       if (only === undefined) return planWhole(response)
-      if (more.length > 0) return planMultipart(selection.ranges, response, length, request.boundary())
+      if (selection.ranges.length > 1) return planMultipart(selection.ranges, response, length, request.boundary())
       const ownPairs = ['Content-Length', String(only.end - only.start), 'Content-Range', contentRange(only, length)]
       return { status: 206, ownPairs, stored: 'all', parts: [only] }
     }
