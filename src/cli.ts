@@ -6,8 +6,10 @@
  */
 
 import { readFileSync } from 'node:fs'
+import { scheduler } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import type { RunningApp } from './app.ts'
+import { CommandError, type Terminal, UsageError } from './commands/terminal.ts'
 import { readConfig } from './config/load.ts'
 import { quoted } from './config/path.ts'
 import type { Config } from './config/schema.ts'
@@ -26,8 +28,27 @@ Usage:
   segment-shield demo [--port N] [--s3-port N]        play a sample stream through the shield on this machine
   segment-shield sign URL --config FILE [OPTIONS]     print URL with a token that its route in FILE takes
   segment-shield sign URL --key-env NAME [OPTIONS]    the same without a configuration; or --key-file FILE
+  segment-shield purge [URL…] SHIELD [OPTIONS]        take out of a running shield's memory what is named
+  segment-shield warm [URL…] SHIELD [OPTIONS]         have it fetch ahead what is named
+  segment-shield stats SHIELD [--json]                its figures, anew each second on a terminal
   segment-shield --help
   segment-shield --version
+
+SHIELD is the admin listener: --admin http://127.0.0.1:9090, or --config FILE to have it from the configuration.
+Its token comes from there or from SEGMENT_SHIELD_TOKEN in the environment. --json: as the shield says it.
+
+Options of purge, which may be given several times:
+  --prefix PATH      what begins with this, and
+  --pattern PATTERN  what this covers, as the match of a route
+  --key KEY          what names this key in Surrogate-Key, Cache-Tag or the metadata of the bucket
+  --everything       all of it
+  --soft             stale from now on, instead of gone
+
+Options of warm:
+  --playlist URL     an HLS playlist and all that it leads to; may be given several times
+  --max-bandwidth N  of its renditions, in bits per second
+  --max-height N     of its renditions, in pixels
+  --concurrency N    requests at once, 1 to 64 (default 8)
 
 Options:
   --port N       port of the demo's page (default 8080, 0: any)
@@ -74,8 +95,15 @@ const EXIT_FAILED = 1
 const EXIT_WRONG_INPUT = 2
 const MAX_PORT = 65_535
 
-/** What was asked for cannot be understood. The message goes to whoever typed it. */
-class UsageError extends Error {}
+/** They parse what is behind them themselves. */
+const ADMIN_COMMANDS: ReadonlyMap<
+  string,
+  () => Promise<(args: readonly string[], terminal: Terminal) => Promise<void>>
+> = new Map([
+  ['purge', async () => (await import('./commands/purge.ts')).purge],
+  ['warm', async () => (await import('./commands/warm.ts')).warm],
+  ['stats', async () => (await import('./commands/stats.ts')).stats],
+])
 
 interface Running {
   /** Absent: SIGHUP changes nothing. */
@@ -84,7 +112,11 @@ interface Running {
 }
 
 async function main(args: readonly string[]): Promise<void> {
-  const { values, positionals } = parse(args)
+  const steering = ADMIN_COMMANDS.get(args[0] ?? '')
+  if (steering !== undefined && !args.includes('--help') && !args.includes('-h')) {
+    return (await steering())(args.slice(1), terminal())
+  }
+  const { values, positionals } = parse(steering === undefined ? args : ['--help'])
   if (values.help) return print(USAGE)
   if (values.version) return print(`${readVersion()}\n`)
   const [command, ...operands] = positionals
@@ -104,9 +136,9 @@ async function main(args: readonly string[]): Promise<void> {
     case 'sign':
       return print(`${await signed(operands, values)}\n`)
     case undefined:
-      throw new UsageError('expected a command: serve, check, demo or sign')
+      throw new UsageError('expected a command: serve, check, demo, sign, purge, warm or stats')
     default:
-      throw new UsageError(`expected serve, check, demo or sign, got ${quoted(command)}`)
+      throw new UsageError(`expected serve, check, demo, sign, purge, warm or stats, got ${quoted(command)}`)
   }
 }
 
@@ -266,7 +298,7 @@ function fail(error: unknown): void {
     complain(`segment-shield: ${error.message}\nTry segment-shield --help\n`)
     process.exit(EXIT_WRONG_INPUT)
   }
-  if (error instanceof StartError) complain(`segment-shield: ${error.message}\n`)
+  if (error instanceof StartError || error instanceof CommandError) complain(`segment-shield: ${error.message}\n`)
   else complain(`segment-shield: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
   process.exit(EXIT_FAILED)
 }
@@ -307,6 +339,23 @@ function readVersion(): string {
   const manifest: unknown = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
   const isManifest = typeof manifest === 'object' && manifest !== null && 'version' in manifest
   return isManifest ? String(manifest.version) : 'unknown'
+}
+
+/** SIGINT and SIGTERM end what is under way in good order. */
+function terminal(): Terminal {
+  const told = new AbortController()
+  const { signal } = told
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => told.abort(new CommandError('stopped')))
+  return {
+    isScreen: process.stdout.isTTY === true,
+    output: process.stdout,
+    environment: process.env,
+    signal,
+    print,
+    complain,
+    readConfig: readGoodConfig,
+    pause: (ms) => scheduler.wait(ms, { signal }),
+  }
 }
 
 function print(text: string): void {

@@ -24,6 +24,7 @@ const ALLOWED: Readonly<Record<string, readonly string[] | '*'>> = {
   'app-limits': ['server', 'config', 'http', 'observe', 'clock'],
   'app-proof': ['origin', 'errors'],
   'app-routes': ['server', 'cache', 'origin', 'config', 'http', 'media'],
+  commands: ['commands', 'admin', 'config'],
   cli: '*',
   demo: '*',
 }

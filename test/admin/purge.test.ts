@@ -66,6 +66,17 @@ test.each([
   expect(gone).toEqual(expected)
 })
 
+test('a path that no client can ask an object by does not select it', async () => {
+  const { s3, get, purge } = await start()
+  s3.put('vod/a.ts', 'a', LONG)
+  s3.put('api/a.ts', 'b', LONG)
+  await get('/vod/vod/a.ts')
+  await get('/vod/api/a.ts')
+
+  expect(await purge({ prefixes: ['/vod/a', '/api/'] })).toMatchObject({ answers: 0 })
+  expect(await purge({ prefixes: ['/vod/vod/a', '/vod/api/'] })).toMatchObject({ answers: 2 })
+})
+
 test('a key of an object of the bucket selects it, and is told to no client', async () => {
   const { s3, get, purge, isHit } = await start()
   s3.put('1.ts', 'a', { ...LONG, 'x-amz-meta-surrogate-key': 'film-7 all' })
