@@ -5,8 +5,7 @@ import type { LimitsConfig } from './config/schema.ts'
 import type { Trust } from './http/forwarded.ts'
 import type { Logger } from './observe/log.ts'
 import { Throttle } from './observe/throttle.ts'
-import type { ConnectionRefusal } from './server/connection-limit.ts'
-import { ConnectionLimit } from './server/connection-limit.ts'
+import type { ConnectionLimitOptions, ConnectionRefusal } from './server/connection-limit.ts'
 import { RequestRate } from './server/request-rate.ts'
 import { DEFAULT_TIMEOUTS, type ServerOptions } from './server/server.ts'
 
@@ -22,12 +21,21 @@ export function requestRateOf({ perClient }: LimitsConfig, isTrusted: Trust): Re
 }
 
 /** Of all listeners together. */
-export function serverLimits(
-  limits: LimitsConfig,
+export function connectionRules(
+  { connections, perClient }: LimitsConfig,
   isTrusted: Trust,
   onRefused: (reason: ConnectionRefusal) => void,
-): Pick<ServerOptions, 'timeouts' | 'maxHeaderBytes' | 'connectionLimit'> {
-  const { connections, perClient, headerSize, headersTimeout, requestTimeout, idleTimeout } = limits
+): ConnectionLimitOptions {
+  return { maxConnections: connections, maxPerClient: perClient.connections, isTrusted, onRefused }
+}
+
+/** What listeners are made with. */
+export function listenerLimits({
+  headerSize,
+  headersTimeout,
+  requestTimeout,
+  idleTimeout,
+}: LimitsConfig): Pick<ServerOptions, 'timeouts' | 'maxHeaderBytes'> {
   return {
     timeouts: {
       ...DEFAULT_TIMEOUTS,
@@ -37,12 +45,6 @@ export function serverLimits(
       requestMs: requestTimeout,
     },
     maxHeaderBytes: headerSize,
-    connectionLimit: new ConnectionLimit({
-      maxConnections: connections,
-      maxPerClient: perClient.connections,
-      isTrusted,
-      onRefused,
-    }),
   }
 }
 

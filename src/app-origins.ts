@@ -1,7 +1,15 @@
-/** Origins out of their configuration: each with its client, its limits, and what makes up for its failures. */
+/**
+ * Origins out of their configuration: each with its client, its limits, and what makes up for its failures.
+ *
+ * Those of a newer configuration are prepared beside the ones that work, and take their places all at once or not at
+ * all. One whose section has not changed stays as it is, with its connections and its circuit.
+ */
 
+import { isDeepStrictEqual } from 'node:util'
+import type { OriginState } from './admin/health.ts'
 import type { Clock } from './clock.ts'
-import type { CachedRouteConfig, OriginConfig } from './config/schema.ts'
+import { isSameOrigin, isSamePlace } from './config/changes.ts'
+import type { CachedRouteConfig, Config, OriginConfig } from './config/schema.ts'
 import type { Logger } from './observe/log.ts'
 import {
   composeHttpOrigin,
@@ -13,6 +21,7 @@ import {
 import { failover } from './origin/failover.ts'
 import type { HedgeSettings } from './origin/hedging.ts'
 import type { Origin } from './origin/origin.ts'
+import { ReplaceableOrigin } from './origin/replaceable.ts'
 import type { LimitSettings, PoolSettings } from './origin/settings.ts'
 
 /** The origin of one section of the file, under everything that is put around its client. */
@@ -30,6 +39,96 @@ export function makeOrigin(name: string, config: OriginConfig, dependencies: Res
     default:
       return config satisfies never
   }
+}
+
+interface Running {
+  readonly config: OriginConfig
+  readonly origin: ReplaceableOrigin
+}
+
+/** What a newer configuration has that differs. */
+export interface PreparedOrigins {
+  /** Origins of a bucket whose keys have changed: they have not been used yet. */
+  readonly rekeyed: readonly ResilientOrigin[]
+  /** Takes their places. @returns names under which other objects are to be found now, or none */
+  apply(): readonly string[]
+  /** Lets go of what was prepared. */
+  discard(): Promise<void>
+}
+
+export class Origins {
+  readonly #dependencies: ResilientDependencies
+  /** No route asks these any more; what was begun with them may still. */
+  readonly #left: ReplaceableOrigin[] = []
+  #running: ReadonlyMap<string, Running> = new Map()
+
+  constructor(dependencies: ResilientDependencies) {
+    this.#dependencies = dependencies
+  }
+
+  get(name: string): Origin | undefined {
+    return this.#running.get(name)?.origin
+  }
+
+  prepare(configs: Config['origins']): PreparedOrigins {
+    const made = new Map<string, ResilientOrigin>()
+    const rekeyed: ResilientOrigin[] = []
+    for (const [name, config] of Object.entries(configs)) {
+      const running = this.#running.get(name)?.config
+      if (running !== undefined && isSameOrigin(running, config)) continue
+      const origin = makeOrigin(name, config, this.#dependencies)
+      made.set(name, origin)
+      if (running !== undefined && hasNewKeys(running, config)) rekeyed.push(origin)
+    }
+    return {
+      rekeyed,
+      apply: () => this.#apply(configs, made),
+      discard: async () => {
+        await Promise.all([...made.values()].map((origin) => origin.close()))
+      },
+    }
+  }
+
+  #apply(configs: Config['origins'], made: ReadonlyMap<string, ResilientOrigin>): readonly string[] {
+    const before = this.#running
+    const moved: string[] = []
+    const next = new Map<string, Running>()
+    for (const [name, config] of Object.entries(configs)) {
+      const running = before.get(name)
+      const origin = made.get(name)
+      if (running === undefined) {
+        if (origin !== undefined) next.set(name, { config, origin: new ReplaceableOrigin(origin) })
+        continue
+      }
+      if (origin !== undefined) running.origin.replace(origin)
+      if (!isSamePlace(running.config, config)) moved.push(name)
+      next.set(name, { config, origin: running.origin })
+    }
+    for (const [name, { origin }] of before) {
+      if (next.has(name)) continue
+      moved.push(name)
+      this.#left.push(origin)
+    }
+    this.#running = next
+    return moved
+  }
+
+  states(): readonly OriginState[] {
+    return [...this.#running].map(([name, { config, origin }]) => {
+      const { maxSockets, maxQueued } = config.pool
+      return { name, circuit: origin.circuit(), pool: { ...origin.usage(), maxSockets, maxQueued } }
+    })
+  }
+
+  /** Ends idle connections now and the others when their answers end. */
+  async close(): Promise<void> {
+    const origins = [...this.#left, ...[...this.#running.values()].map(({ origin }) => origin)]
+    await Promise.all(origins.map((origin) => origin.close()))
+  }
+}
+
+function hasNewKeys(a: OriginConfig, b: OriginConfig): boolean {
+  return a.type === 's3' && b.type === 's3' && !isDeepStrictEqual(a.credentials, b.credentials)
 }
 
 /** What every origin is put under. */
@@ -68,12 +167,7 @@ function hedgeOf(config: NonNullable<OriginConfig['hedge']>): HedgeSettings {
 }
 
 /** What a route asks: one origin, or several in order. */
-export function originOf(
-  route: CachedRouteConfig,
-  origins: ReadonlyMap<string, Origin>,
-  clock: Clock,
-  log: Logger,
-): Origin {
+export function originOf(route: CachedRouteConfig, origins: Pick<Origins, 'get'>, clock: Clock, log: Logger): Origin {
   const [first, ...others] = route.origin.map((name) => {
     const origin = origins.get(name)
     if (origin === undefined) throw new Error(`route ${route.match} names no origin that exists: ${name}`)

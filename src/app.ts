@@ -4,35 +4,29 @@
  * `startApp` either gives back a program that serves on every configured address, or leaves nothing open behind.
  */
 
-import { randomUUID } from 'node:crypto'
 import { type RunningAdminServer, startAdminServer } from './admin/admin-server.ts'
-import { type HealthSources, health, type OriginState, type Phase, readiness } from './admin/health.ts'
-import { refusalLog, requestRateOf, serverLimits } from './app-limits.ts'
-import { makeOrigin, originOf } from './app-origins.ts'
-import { makePassthroughRoute, makeRoute, typeOf } from './app-routes.ts'
-import type { FillFailure } from './cache/cache.ts'
+import { type AdminActions, adminEndpoints } from './admin/endpoints.ts'
+import type { Phase, RouteOrigins } from './admin/health.ts'
+import { adminActions } from './app-admin.ts'
+import { connectionRules, listenerLimits, refusalLog } from './app-limits.ts'
+import { certificateLog, failureLog } from './app-log.ts'
+import { Origins } from './app-origins.ts'
+import { Reloading, type ReloadOutcome } from './app-reload.ts'
+import { makeServing, newest, type Serving, type ServingParts } from './app-serving.ts'
 import { Cache } from './cache/cache.ts'
 import { makeEviction } from './cache/make-eviction.ts'
 import { Store } from './cache/store.ts'
 import type { Clock } from './clock.ts'
 import { type HostAndPort, parseAddress } from './config/address.ts'
-import type { AdminConfig, Config, ListenConfig, PassthroughRouteConfig } from './config/schema.ts'
-import type { OriginError } from './errors.ts'
+import type { AdminConfig, Config, ListenConfig } from './config/schema.ts'
 import { StartError } from './errors.ts'
-import { compileTrust } from './http/forwarded.ts'
 import { contentTypeFor } from './media/types.ts'
 import { createAccessLog } from './observe/access-log.ts'
 import type { AccessLog } from './observe/access-record.ts'
 import type { Logger } from './observe/log.ts'
 import { createLog } from './observe/log.ts'
-import { Throttle } from './observe/throttle.ts'
 import { Traffic } from './observe/traffic.ts'
-import type { ResilientOrigin } from './origin/compose.ts'
-import type { Certificate } from './server/certificates.ts'
-import { createHandler } from './server/handler.ts'
-import { isPassthrough, passedTraffic } from './server/passed-traffic.ts'
-import { compileRoutes } from './server/route-table.ts'
-import type { AnyRoute } from './server/router.ts'
+import { ConnectionLimit } from './server/connection-limit.ts'
 import type { Listen } from './server/server.ts'
 import { startServer } from './server/server.ts'
 import { Uploads } from './server/uploads.ts'
@@ -40,11 +34,15 @@ import { Uploads } from './server/uploads.ts'
 export interface AppOptions {
   /** How long answers under way may take to finish once the program is told to end. */
   readonly graceMs?: number
+  /** How long connections without an answer under way may then wait for their last one. */
+  readonly idleGraceMs?: number
   /** In place of `limits.stallTimeout`. */
   readonly clientStallMs?: number
   readonly clock?: Clock
   /** Spreads the pauses before retries; at least 0, less than 1. */
   readonly random?: () => number
+  /** Reads the configuration again, for a reload that brings none. @throws {ConfigError} */
+  readonly readConfig?: () => Promise<Config>
   /** Where the log's lines go; standard output where absent. */
   readonly log?: { write(line: string): void }
 }
@@ -55,10 +53,12 @@ export interface RunningApp {
   /** Where the admin listener is, with its real port; undefined where the configuration has none. */
   readonly admin: { readonly address: string; readonly port: number } | undefined
   /**
-   * Reads the certificates of all listeners again, for connections to come. Where any is not usable all stay as they
-   * are, and the log says why, as the answer does: a sentence a file, none when all went well.
+   * Takes another configuration in place of the running one, certificates read again, without ending a connection or
+   * losing what is stored; or changes nothing, and says why. One that is asked for meanwhile waits its turn.
+   *
+   * @param next without it, what `readConfig` gives
    */
-  reloadCertificates(): Promise<readonly string[]>
+  reload(next?: Config): Promise<ReloadOutcome>
   /**
    * Stops accepting, finishes answers within the grace time, then lets go of fills and origin connections. The admin
    * listener says at once that the program is not ready any more, and is the last to go.
@@ -67,81 +67,66 @@ export interface RunningApp {
 }
 
 const DEFAULT_GRACE_MS = 30_000
+/** Players and CDNs that are busy ask again within it. */
+const DEFAULT_IDLE_GRACE_MS = 1000
 /** How long the end of the program waits for a reader of its log that takes nothing. */
 const LAST_LINES_MS = 1000
-/** One log line an origin and kind of failure in this time. */
-const FAILURE_LOG_MS = 1000
 
 /** @throws {StartError} when an address cannot be listened on or a certificate not used */
 export async function startApp(config: Config, options: AppOptions = {}): Promise<RunningApp> {
   const clock = options.clock ?? systemClock
   const { logger: log, writeLine } = createLog(config.log, clock, options.log)
-  const dependencies = { clock, log, random: options.random ?? Math.random }
-  const origins = new Map(
-    Object.entries(config.origins).map(([name, it]) => [name, makeOrigin(name, it, dependencies)]),
-  )
-  const { memory, policy } = config.cache
+  const onFault = (error: unknown) => log.error({ err: error }, 'a fault of this program')
+  const { memory, policy, maxObject, slice } = config.cache
   const store = new Store(memory, makeEviction(policy, memory, clock))
   const cache = new Cache({
     store,
     clock,
-    maxObjectBytes: config.cache.maxObject,
-    sliceBytes: config.cache.slice,
+    maxObjectBytes: maxObject,
+    sliceBytes: slice,
     contentTypeFor,
     onFillFailed: failureLog(log, clock),
   })
-  const onFault = (error: unknown) => log.error({ err: error }, 'a fault of this program')
+  const origins = new Origins({ clock, log, random: options.random ?? Math.random })
+  origins.prepare(config.origins).apply()
   const traffic = new Traffic()
-  const accessLog = recorder(traffic, config.log.access ? createAccessLog(writeLine) : undefined)
-  const clientStallMs = options.clientStallMs ?? config.limits.stallTimeout
-  const uploads = new Uploads()
-  const isTrusted = compileTrust(config.trustedProxies)
-  const allRoutes = config.routes.map((route): AnyRoute => {
-    if (route.passthrough === undefined)
-      return makeRoute(route, typeOf(route, config), originOf(route, origins, clock, log), isTrusted)
-    return makePassthroughRoute(route, {
-      clock,
-      clientStallMs,
-      uploads,
-      isTrusted,
-      onFault,
-      onFailure: passingLog(route, log, clock),
-    })
-  })
-  const routes = compileRoutes(allRoutes)
-  const handler = createHandler({
-    routes,
+  const parts: ServingParts = {
+    origins,
     cache,
     clock,
-    accessLog,
-    readsCmcd: config.log.access,
+    log,
+    uploads: new Uploads(),
     onFault,
-    isTrusted,
-    uploads,
-    randomBoundary: randomUUID,
-    clientStallMs,
-    maxRanges: config.limits.ranges,
-    maxTargetBytes: config.limits.urlLength,
-    requestRate: requestRateOf(config.limits, isTrusted),
-  })
-  const passed = passedTraffic({ routes, clock, accessLog, uploads })
+    recorderFor: ({ log: { access } }) => recorder(traffic, access ? createAccessLog(writeLine) : undefined),
+    clientStallMs: options.clientStallMs,
+  }
+  const servings: [Serving, ...Serving[]] = [makeServing(config, parts)]
+  const current = () => servings[0]
+  const onRefused = refusalLog(log, clock)
+  const rules = () => connectionRules(current().config.limits, current().isTrusted, onRefused)
+  const connectionLimit = new ConnectionLimit(rules())
+  const isShared = config.listen.some(({ reusePort }) => reusePort)
   let phase: Phase = 'starting'
   let admin: RunningAdminServer | undefined
   const closeBehind = async () => {
-    for (const { passthrough } of routes.all.filter(isPassthrough)) passthrough.close()
+    for (const serving of servings) serving.close()
     await cache.close()
-    await Promise.all([...origins.values()].map((origin) => origin.close()))
+    await origins.close()
     await admin?.close()
   }
 
   try {
     if (config.admin !== undefined) {
-      const sources = { phase: () => phase, origins: () => statesOf(config, origins), routes: routeOrigins(config) }
-      admin = await startAdmin(config.admin, sources, onFault)
+      const matched = () => routeOrigins(current().config)
+      const health = { phase: () => phase, origins: () => origins.states(), routes: matched }
+      const actions = adminActions({ health, routes: () => current().routes, cache, store, clock, log, traffic })
+      admin = await startAdmin(config.admin, isShared, actions, onFault)
       log.info(admin.listener, 'admin listening')
     }
+    const { handler, passed } = newest(current)
     const server = await startServer(config.listen.map(listenOf), handler, {
-      ...serverLimits(config.limits, isTrusted, refusalLog(log, clock)),
+      ...listenerLimits(config.limits),
+      connectionLimit,
       clock,
       onFault,
       passed,
@@ -149,18 +134,30 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     })
     for (const listener of server.listeners) log.info(listener, 'listening')
     phase = 'listening'
+    const reloading = new Reloading({
+      origins,
+      cache,
+      log,
+      running: () => current().config,
+      reloadCertificates: () => server.reloadCertificates(),
+      serve: (next) => {
+        servings.unshift(makeServing(next, parts))
+        connectionLimit.change(rules())
+        log.level = next.log.level
+      },
+    })
     return {
       addresses: server.listeners,
       admin: admin?.listener,
-      reloadCertificates: async () => {
-        const faults = await server.reloadCertificates()
-        for (const fault of faults) log.error({ fault }, 'certificates stay as they are')
-        return faults
-      },
+      reload: (next) => reloading.reload(next === undefined ? options.readConfig : async () => next),
       close: async () => {
         phase = 'draining'
         log.info('draining')
-        await server.close(options.graceMs ?? DEFAULT_GRACE_MS)
+        const reloaded = reloading.close()
+        // Whoever has taken over answers for itself there.
+        const left = isShared ? admin?.close() : undefined
+        await server.close(options.graceMs ?? DEFAULT_GRACE_MS, options.idleGraceMs ?? DEFAULT_IDLE_GRACE_MS)
+        await Promise.all([reloaded, left])
         await closeBehind()
         log.info('closed')
         await written(log)
@@ -201,70 +198,27 @@ function recorder(traffic: Traffic, accessLog: AccessLog | undefined): AccessLog
   }
 }
 
-function startAdmin(config: AdminConfig, sources: HealthSources, onFault: (error: unknown) => void) {
-  return startAdminServer({
-    ...hostAndPort(config.address),
-    token: config.token,
-    endpoints: new Map([
-      ['/health', { GET: health }],
-      ['/ready', { GET: (query: URLSearchParams) => readiness(sources, query) }],
-    ]),
-    onFault,
-  })
+function startAdmin(
+  { address, token }: AdminConfig,
+  reusePort: boolean,
+  actions: AdminActions,
+  onFault: (error: unknown) => void,
+) {
+  return startAdminServer({ ...hostAndPort(address), reusePort, token, endpoints: adminEndpoints(actions), onFault })
 }
 
-function statesOf(config: Config, origins: ReadonlyMap<string, ResilientOrigin>): readonly OriginState[] {
-  return [...origins].map(([name, origin]) => {
-    const { maxSockets = 0, maxQueued = 0 } = config.origins[name]?.pool ?? {}
-    return { name, circuit: origin.circuit(), pool: { ...origin.usage(), maxSockets, maxQueued } }
-  })
-}
-
-function routeOrigins({ routes }: Config): HealthSources['routes'] {
+function routeOrigins({ routes }: Config): readonly RouteOrigins[] {
   return routes.flatMap((route) =>
     route.passthrough === undefined ? [{ match: route.match, origins: route.origin }] : [],
   )
 }
 
-function listenOf({ address, highWaterMark, tls }: ListenConfig): Listen {
-  return { ...hostAndPort(address), highWaterMarkBytes: highWaterMark, tls }
+function listenOf({ address, highWaterMark, reusePort, tls }: ListenConfig): Listen {
+  return { ...hostAndPort(address), highWaterMarkBytes: highWaterMark, reusePort, tls }
 }
 
 function hostAndPort(address: string): HostAndPort {
   const parsed = parseAddress(address)
   if (parsed === undefined) throw new StartError(`cannot listen on ${address}: it is no host:port`)
   return parsed
-}
-
-/** What every certificate is for and until when, and a warning for those that clients will refuse. */
-function certificateLog(log: Logger, clock: Clock): (certificate: Certificate) => void {
-  return ({ file, names = 'none', validFromMs, validToMs }) => {
-    const about = { file, names, validTo: new Date(validToMs).toISOString() }
-    if (validToMs <= clock.now()) log.warn(about, 'certificate has expired')
-    else if (validFromMs > clock.now()) log.warn(about, 'certificate is not valid yet')
-    else log.info(about, 'certificate')
-  }
-}
-
-/** As below, for a route that passes through. */
-function passingLog({ passthrough }: PassthroughRouteConfig, log: Logger, clock: Clock): (error: OriginError) => void {
-  const throttle = new Throttle(FAILURE_LOG_MS)
-  return ({ kind, message }) => {
-    const silent = throttle.admit(kind, clock.now())
-    if (silent === undefined) return
-    log.warn({ origin: passthrough, kind, error: message, unreported: silent }, 'passing through failed')
-  }
-}
-
-/** One line an origin and kind of failure in a second, with the number of those left out before it. */
-function failureLog(log: Logger, clock: Clock): (failure: FillFailure) => void {
-  const throttle = new Throttle(FAILURE_LOG_MS)
-  return ({ originName, objectKey, error }) => {
-    const silent = throttle.admit(`${originName} ${error.kind}`, clock.now())
-    if (silent === undefined || error.kind === 'aborted') return
-    log.warn(
-      { origin: originName, object: objectKey, kind: error.kind, error: error.message, unreported: silent },
-      'fill failed',
-    )
-  }
 }

@@ -6,7 +6,10 @@
  */
 
 import { readFileSync } from 'node:fs'
+import { scheduler } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
+import type { RunningApp } from './app.ts'
+import { CommandError, type Terminal, UsageError } from './commands/terminal.ts'
 import { readConfig } from './config/load.ts'
 import { quoted } from './config/path.ts'
 import type { Config } from './config/schema.ts'
@@ -15,6 +18,7 @@ import { summarise } from './config/summary.ts'
 import { parseTime } from './config/units.ts'
 import { ConfigError, StartError } from './errors.ts'
 import { sign } from './server/access/sign.ts'
+import { type ServiceState, serviceManager } from './service-manager.ts'
 
 const USAGE = `segment-shield: a caching segment reverse proxy
 
@@ -24,8 +28,27 @@ Usage:
   segment-shield demo [--port N] [--s3-port N]        play a sample stream through the shield on this machine
   segment-shield sign URL --config FILE [OPTIONS]     print URL with a token that its route in FILE takes
   segment-shield sign URL --key-env NAME [OPTIONS]    the same without a configuration; or --key-file FILE
+  segment-shield purge [URL…] SHIELD [OPTIONS]        take out of a running shield's memory what is named
+  segment-shield warm [URL…] SHIELD [OPTIONS]         have it fetch ahead what is named
+  segment-shield stats SHIELD [--json]                its figures, anew each second on a terminal
   segment-shield --help
   segment-shield --version
+
+SHIELD is the admin listener: --admin http://127.0.0.1:9090, or --config FILE to have it from the configuration.
+Its token comes from there or from SEGMENT_SHIELD_TOKEN in the environment. --json: as the shield says it.
+
+Options of purge, which may be given several times:
+  --prefix PATH      what begins with this, and
+  --pattern PATTERN  what this covers, as the match of a route
+  --key KEY          what names this key in Surrogate-Key, Cache-Tag or the metadata of the bucket
+  --everything       all of it
+  --soft             stale from now on, instead of gone
+
+Options of warm:
+  --playlist URL     an HLS playlist and all that it leads to; may be given several times
+  --max-bandwidth N  of its renditions, in bits per second
+  --max-height N     of its renditions, in pixels
+  --concurrency N    requests at once, 1 to 64 (default 8)
 
 Options:
   --port N       port of the demo's page (default 8080, 0: any)
@@ -72,15 +95,28 @@ const EXIT_FAILED = 1
 const EXIT_WRONG_INPUT = 2
 const MAX_PORT = 65_535
 
-/** What was asked for cannot be understood. The message goes to whoever typed it. */
-class UsageError extends Error {}
+/** They parse what is behind them themselves. */
+const ADMIN_COMMANDS: ReadonlyMap<
+  string,
+  () => Promise<(args: readonly string[], terminal: Terminal) => Promise<void>>
+> = new Map([
+  ['purge', async () => (await import('./commands/purge.ts')).purge],
+  ['warm', async () => (await import('./commands/warm.ts')).warm],
+  ['stats', async () => (await import('./commands/stats.ts')).stats],
+])
 
 interface Running {
+  /** Absent: SIGHUP changes nothing. */
+  reload?(): Promise<void>
   close(): Promise<void>
 }
 
 async function main(args: readonly string[]): Promise<void> {
-  const { values, positionals } = parse(args)
+  const steering = ADMIN_COMMANDS.get(args[0] ?? '')
+  if (steering !== undefined && !args.includes('--help') && !args.includes('-h')) {
+    return (await steering())(args.slice(1), terminal())
+  }
+  const { values, positionals } = parse(steering === undefined ? args : ['--help'])
   if (values.help) return print(USAGE)
   if (values.version) return print(`${readVersion()}\n`)
   const [command, ...operands] = positionals
@@ -100,9 +136,9 @@ async function main(args: readonly string[]): Promise<void> {
     case 'sign':
       return print(`${await signed(operands, values)}\n`)
     case undefined:
-      throw new UsageError('expected a command: serve, check, demo or sign')
+      throw new UsageError('expected a command: serve, check, demo, sign, purge, warm or stats')
     default:
-      throw new UsageError(`expected serve, check, demo or sign, got ${quoted(command)}`)
+      throw new UsageError(`expected serve, check, demo, sign, purge, warm or stats, got ${quoted(command)}`)
   }
 }
 
@@ -113,10 +149,23 @@ async function check(file: string): Promise<void> {
 
 async function serve(file: string): Promise<void> {
   const config = await readGoodConfig(file)
-  await runUntilSignal(async () => {
-    const { startApp } = await import('./app.ts')
-    return startApp(config)
-  })
+  const tell = serviceManager(process.env, ({ message }) => complain(`systemd-notify: ${message}\n`))
+  await runUntilSignal(
+    async () => {
+      const { startApp } = await import('./app.ts')
+      const app = await startApp(config, { readConfig: () => readConfig(file, process.env) })
+      tell('ready')
+      return { ...app, reload: () => reload(app, tell) }
+    },
+    () => tell('stopping'),
+  )
+}
+
+/** What came of it is in the log. */
+async function reload(app: RunningApp, tell: (state: ServiceState) => void): Promise<void> {
+  tell('reloading')
+  await app.reload()
+  tell('ready')
 }
 
 async function signed(operands: readonly string[], values: SignValues): Promise<string> {
@@ -218,20 +267,26 @@ async function importDemo(): Promise<typeof import('./demo.ts')> {
   }
 }
 
-/** The first SIGTERM or SIGINT ends it in good order with exit code 0, a second one at once with 1. */
-async function runUntilSignal(start: () => Promise<Running>): Promise<void> {
+/** SIGHUP makes it read its configuration again. The first SIGTERM or SIGINT ends it in good order with exit code 0, a second one at once with 1. */
+async function runUntilSignal(start: () => Promise<Running>, onTold?: () => void): Promise<void> {
   const told = Promise.withResolvers<void>()
   let isTold = false
+  let running: Running | undefined
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => {
       if (isTold) process.exit(EXIT_FAILED)
       isTold = true
+      onTold?.()
       told.resolve()
     })
   }
+  // Whoever starts up has just read the file; whoever ends needs it no more.
+  process.on('SIGHUP', () => {
+    if (!isTold) running?.reload?.().catch(fail)
+  })
   // Rejections that nobody handled arrive here too.
   process.on('uncaughtException', fail)
-  const running = await start()
+  running = await start()
   await told.promise
   await running.close()
   process.exit(0)
@@ -243,7 +298,7 @@ function fail(error: unknown): void {
     complain(`segment-shield: ${error.message}\nTry segment-shield --help\n`)
     process.exit(EXIT_WRONG_INPUT)
   }
-  if (error instanceof StartError) complain(`segment-shield: ${error.message}\n`)
+  if (error instanceof StartError || error instanceof CommandError) complain(`segment-shield: ${error.message}\n`)
   else complain(`segment-shield: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
   process.exit(EXIT_FAILED)
 }
@@ -284,6 +339,23 @@ function readVersion(): string {
   const manifest: unknown = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
   const isManifest = typeof manifest === 'object' && manifest !== null && 'version' in manifest
   return isManifest ? String(manifest.version) : 'unknown'
+}
+
+/** SIGINT and SIGTERM end what is under way in good order. */
+function terminal(): Terminal {
+  const told = new AbortController()
+  const { signal } = told
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => told.abort(new CommandError('stopped')))
+  return {
+    isScreen: process.stdout.isTTY === true,
+    output: process.stdout,
+    environment: process.env,
+    signal,
+    print,
+    complain,
+    readConfig: readGoodConfig,
+    pause: (ms) => scheduler.wait(ms, { signal }),
+  }
 }
 
 function print(text: string): void {

@@ -1,9 +1,9 @@
 /**
  * Admin server: a listener of its own for whoever operates the shield, never for players.
  *
- * Every request gets one answer, in this order: may it ask (401, 421), is the path known (404), is the method (405),
- * and then what the endpoint says. Errors are problem details (RFC 9457), nothing may be stored by a cache, and nothing
- * of what was asked is repeated. What is no HTTP request at all gets Node's own bare 400, 408 or 431.
+ * Every request gets one answer, in this order: may it ask (401, 403, 421), is the path known (404), is the method
+ * (405), is its content JSON of bounded size (400, 413, 415), and then what the endpoint says. Errors are problem details
+ * (RFC 9457), and nothing may be stored by a cache. What is no HTTP request at all gets Node's own bare 400, 408 or 431.
  *
  * Invariant: after `close()` has resolved neither the listener nor a connection is left, whoever still reads.
  */
@@ -13,21 +13,44 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { cannotListen } from '../errors.ts'
 import { type AdminAnswer, problem } from './answer.ts'
+import { readContent } from './content.ts'
 import { createGuard, type Guard } from './guard.ts'
+import { send } from './sending.ts'
 
-export type Respond = (query: URLSearchParams) => AdminAnswer
+export interface AdminRequest {
+  readonly query: URLSearchParams
+  /** Of a path that ends in a slash: what follows it, as it was sent, its query included. */
+  readonly rest: string
+  /** What its JSON says; undefined for GET. Whatever it is, it has to be looked at before it is believed. */
+  readonly content: unknown
+  /** False only where the endpoint is for everybody: whoever asks may have no right to details. */
+  readonly isOperator: boolean
+  /** Fires when the asker is gone or the server closes. */
+  readonly signal: AbortSignal
+}
+
+/** A rejection is a fault of this program. */
+export type Respond = (request: AdminRequest) => AdminAnswer | Promise<AdminAnswer>
 
 /** What a path does, by method. HEAD goes where GET goes and gets no content (RFC 9110 §9.3.2). */
-export type Endpoint = Readonly<Record<string, Respond>>
+export type Methods = Readonly<Partial<Record<'GET' | 'POST' | 'PUT' | 'DELETE', Respond>>>
+
+export interface Endpoint {
+  readonly methods: Methods
+  /** Whether those who bring no token are answered too. @default false */
+  readonly isForEverybody?: boolean
+}
 
 export interface AdminServerOptions {
   /** Host name or address; IPv6 without brackets. */
   readonly host: string
   /** 0 takes any free one. */
   readonly port: number
+  /** Another process may listen there too. @default false */
+  readonly reusePort?: boolean
   /** Undefined: whoever can connect may ask, so `host` has to be loopback. */
   readonly token: string | undefined
-  /** By path, exactly. */
+  /** By path, exactly; a path that ends in a slash, other than `/` itself, stands for every path below it. */
   readonly endpoints: ReadonlyMap<string, Endpoint>
   /** Told of what an endpoint throws, and of a listener that works and had an error. */
   readonly onFault: (error: unknown) => void
@@ -66,7 +89,7 @@ const MAX_HEADER_BYTES = 8 * 1024
 
 /** @throws {StartError} naming the address that cannot be listened on */
 export async function startAdminServer(options: AdminServerOptions): Promise<RunningAdminServer> {
-  const { host, port, token, onFault, limits = DEFAULT_LIMITS } = options
+  const { host, port, reusePort = false, token, onFault, limits = DEFAULT_LIMITS } = options
   const guard = createGuard(token)
   const http = createServer(
     {
@@ -79,11 +102,14 @@ export async function startAdminServer(options: AdminServerOptions): Promise<Run
     (req, res) => {
       // Who left before the answer is nobody's concern.
       res.on('error', () => undefined)
-      send(res, answerTo(req, guard, options))
+      void answer(req, res, guard, options).catch((error: unknown) => {
+        onFault(error)
+        res.destroy()
+      })
     },
   )
   http.maxConnections = limits.maxConnections
-  await listening(http, host, port)
+  await listening(http, { host, port, reusePort })
   http.on('error', onFault)
   const { address, port: boundPort } = http.address() as AddressInfo
   return {
@@ -96,45 +122,67 @@ export async function startAdminServer(options: AdminServerOptions): Promise<Run
   }
 }
 
-function answerTo(req: IncomingMessage, guard: Guard, { endpoints, onFault }: AdminServerOptions): AdminAnswer {
-  const refusal = guard(req)
-  if (refusal !== undefined) return refusal
+async function answer(req: IncomingMessage, res: ServerResponse, guard: Guard, options: AdminServerOptions) {
+  const gone = new AbortController()
+  res.on('close', () => gone.abort())
+  await send(res, await answerTo(req, guard, options, gone.signal))
+}
+
+async function answerTo(
+  req: IncomingMessage,
+  guard: Guard,
+  { endpoints, onFault }: AdminServerOptions,
+  signal: AbortSignal,
+): Promise<AdminAnswer> {
+  const asker = guard(req)
+  if (asker.kind === 'refused') return asker.refusal
   const [path = '', query = ''] = (req.url ?? '').split(/\?(.*)/s, 2)
-  const endpoint = endpoints.get(path)
+  const { endpoint, rest } = find(endpoints, path, req.url ?? '')
+  if (asker.kind === 'stranger' && endpoint?.isForEverybody !== true) return asker.refusal
   if (endpoint === undefined) return problem(404, `There is: ${[...endpoints.keys()].join(', ')}`)
-  const respond = endpoint[req.method === 'HEAD' ? 'GET' : (req.method ?? '')]
-  if (respond === undefined) return problem(405, 'This path has other methods', { Allow: allowed(endpoint) })
+  const { methods } = endpoint
+  const { method = '' } = req
+  const respond = new Map(Object.entries(methods)).get(method === 'HEAD' ? 'GET' : method)
+  if (respond === undefined) return problem(405, 'This path has other methods', { Allow: allowed(methods) })
+  const isRead = method === 'HEAD' || method === 'GET'
+  const content = isRead ? ({ kind: 'json', value: undefined } as const) : await readContent(req)
+  if (content.kind === 'refused') return content.refusal
   try {
-    return respond(new URLSearchParams(query))
+    const isOperator = asker.kind === 'operator'
+    const request = { query: new URLSearchParams(query), rest, content: content.value, isOperator, signal }
+    const answered = await respond(request)
+    return isOperator ? answered : { ...answered, fields: { ...answered.fields, Connection: 'close' } }
   } catch (error) {
     onFault(error)
     return problem(500, 'A fault of this program; its log has more')
   }
 }
 
-function allowed(endpoint: Endpoint): string {
-  return Object.keys(endpoint)
+function find(endpoints: AdminServerOptions['endpoints'], path: string, target: string) {
+  const exact = endpoints.get(path)
+  if (exact !== undefined) return { endpoint: exact, rest: '' }
+  const above = path.slice(0, path.indexOf('/', 1) + 1)
+  // The first segment alone: paths below paths are not needed.
+  return { endpoint: above === '' ? undefined : endpoints.get(above), rest: target.slice(above.length) }
+}
+
+function allowed(methods: Methods): string {
+  return Object.keys(methods)
     .flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : [method]))
     .join(', ')
 }
 
-function send(res: ServerResponse, { status, contentType, body, fields }: AdminAnswer): void {
-  res.writeHead(status, {
-    'Content-Type': contentType,
-    'Content-Length': Buffer.byteLength(body),
-    'Cache-Control': 'no-store',
-    'X-Content-Type-Options': 'nosniff',
-    ...fields,
-  })
-  // Node leaves the content out where the method is HEAD.
-  res.end(body)
+interface Place {
+  readonly host: string
+  readonly port: number
+  readonly reusePort: boolean
 }
 
-function listening(http: Server, host: string, port: number): Promise<void> {
+function listening(http: Server, { host, port, reusePort }: Place): Promise<void> {
   return new Promise((resolve, reject) => {
     const refuse = (error: NodeJS.ErrnoException) => reject(cannotListen(host, port, error))
     http.once('error', refuse)
-    http.listen({ host, port }, () => {
+    http.listen({ host, port, reusePort }, () => {
       http.off('error', refuse)
       resolve()
     })

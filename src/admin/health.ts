@@ -50,24 +50,31 @@ export interface RouteOrigins {
 export interface HealthSources {
   readonly phase: () => Phase
   readonly origins: () => readonly OriginState[]
-  readonly routes: readonly RouteOrigins[]
+  readonly routes: () => readonly RouteOrigins[]
 }
 
 export function health(): AdminAnswer {
   return json(200, { status: 'ok' })
 }
 
-export function readiness({ phase, origins, routes }: HealthSources, query: URLSearchParams): AdminAnswer {
+/** @param isOperator others are told the status alone: who asks in from outside the machine is a probe */
+export function readiness(
+  { phase, origins, routes }: HealthSources,
+  query: URLSearchParams,
+  isOperator = true,
+): AdminAnswer {
   const excluded = query.getAll('exclude')
   // A misspelt one that was passed over would be found out when the bucket is down.
   if (excluded.some((check) => check !== 'origins')) return problem(400, 'exclude: expected origins')
   const states = origins()
-  const routesInTheWay = excluded.length > 0 ? [] : unusable(routes, states)
+  const routesInTheWay = excluded.length > 0 ? [] : unusable(routes(), states)
   const phaseNow = phase()
   const reasons = [...(phaseNow === 'listening' ? [] : [phaseNow]), ...routesInTheWay]
   const isReady = reasons.length === 0
+  const status = isReady ? 'ready' : 'not ready'
+  if (!isOperator) return json(isReady ? 200 : 503, { status })
   return json(isReady ? 200 : 503, {
-    status: isReady ? 'ready' : 'not ready',
+    status,
     reasons,
     phase: phaseNow,
     origins: Object.fromEntries(states.map(({ name, ...state }) => [name, state])),

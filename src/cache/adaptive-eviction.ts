@@ -17,9 +17,11 @@
  * Everybody who watches a live channel wants its newest segment at once, and nobody wants it later: what is new is used
  * once at most.
  *
- * Three things are not in the papers; the figures are hits beside LRU's, in the same traffic without and with them.
- * - Where probation is turned over in less time than a rush takes, what was used in the rush stays for the rest of it:
- *   live and films in a memory of 4 seconds' traffic: 0.90x and 1.04x of the bytes; elsewhere next to no difference.
+ * Three things are not in the papers; the figures are bytes of hits beside LRU's, in the same traffic without and with.
+ * - Where probation is turned over in less time than a rush takes, what was used in the rush stays for the rest of it,
+ *   and what went from probation and comes back in the rush goes to probation again. Live and films, 3 seconds' traffic
+ *   in memory: 0.90x, with the one alone 0.95x, with the other alone 0.98x, with both 1.05x. It costs films without
+ *   live in as little memory some of the lead (4.3x, 1.8x), and changes next to nothing where memory is larger.
  * - Where probation had to grow beyond half of the memory, entries come back late, and one late use lets them pass to
  *   main: 0.95x and 0.97x where other objects are the popular ones after ten memories of requests. Where it is small,
  *   that would fill main with what popularity drifts away from (0.95x).
@@ -133,7 +135,7 @@ export class AdaptiveEviction implements Eviction {
   }
 
   #count(place: Place, nowMs: number): void {
-    const isLate = !isNew(place, nowMs)
+    const isLate = !isNew(place.sinceMs, nowMs)
     if (place.uses > 0 && !isLate) return
     place.uses += 1
     if (isLate) place.wasUsedLate = true
@@ -144,7 +146,7 @@ export class AdaptiveEviction implements Eviction {
     if (place === undefined) return undefined
     const next = mayStay ? this.#nextFor(place) : undefined
     if (next === undefined) {
-      this.#goneFromProbation.remember(place.print, place.bytes)
+      this.#goneFromProbation.remember(place.print, place.bytes, place.sinceMs)
       return place
     }
     place.uses = 0
@@ -157,14 +159,14 @@ export class AdaptiveEviction implements Eviction {
     const { uses, wasUsedLate } = place
     const isGrown = this.#boundaryBytes > this.#maxBytes * GROWN_BOUNDARY
     if (uses >= USES_FOR_MAIN || (wasUsedLate && isGrown)) return this.#main
-    return uses > 0 && isNew(place, this.#clock.now()) ? this.#probation : undefined
+    return uses > 0 && isNew(place.sinceMs, this.#clock.now()) ? this.#probation : undefined
   }
 
   #fromMain(mayStay: boolean): Place | undefined {
     const place = this.#main.takeOldest()
     if (place === undefined) return undefined
     if (!mayStay || place.uses === 0) {
-      this.#goneFromMain.remember(place.print, place.bytes)
+      this.#goneFromMain.remember(place.print, place.bytes, place.sinceMs)
       return place
     }
     place.uses -= 1
@@ -173,18 +175,24 @@ export class AdaptiveEviction implements Eviction {
   }
 
   #queued(place: Place): Place {
-    const queue = this.#isBack(place) ? this.#main : this.#probation
-    queue.add(place)
+    this.#queueFor(place).add(place)
     return place
   }
 
-  /** Whether it had gone lately; then it moves the boundary, the more the rarer it is that its side is right. */
-  #isBack({ print, bytes }: Place): boolean {
+  /** What had gone lately is back: that moves the boundary, the more the rarer it is that its side is right. */
+  #queueFor(place: Place): Queue {
+    const { print, bytes } = place
     const [ofProbation, ofMain] = [this.#goneFromProbation.bytes, this.#goneFromMain.bytes]
-    if (this.#goneFromProbation.take(print)) this.#moveBoundary(bytes * Math.max(1, ofMain / ofProbation))
-    else if (this.#goneFromMain.take(print)) this.#moveBoundary(-bytes * Math.max(1, ofProbation / ofMain))
-    else return false
-    return true
+    const firstMs = this.#goneFromProbation.take(print)
+    if (firstMs !== undefined) {
+      this.#moveBoundary(bytes * Math.max(1, ofMain / ofProbation))
+      const isRushOver = !isNew(firstMs, place.sinceMs)
+      if (!isRushOver) place.sinceMs = firstMs
+      return isRushOver ? this.#main : this.#probation
+    }
+    if (this.#goneFromMain.take(print) === undefined) return this.#probation
+    this.#moveBoundary(-bytes * Math.max(1, ofProbation / ofMain))
+    return this.#main
   }
 
   #moveBoundary(byBytes: number): void {
@@ -214,6 +222,6 @@ export class AdaptiveEviction implements Eviction {
 }
 
 /** A clock that was put back makes nothing new that was not. */
-function isNew({ sinceMs }: Place, nowMs: number): boolean {
+function isNew(sinceMs: number, nowMs: number): boolean {
   return Math.abs(nowMs - sinceMs) < RUSH_MS
 }

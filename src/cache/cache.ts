@@ -16,7 +16,9 @@ import { Encoder } from './encoder.ts'
 import type { ContentTypeFor, FillParts } from './fill.ts'
 import { Fill } from './fill.ts'
 import { head } from './head.ts'
+import { type Inspection, inspect } from './inspect.ts'
 import type { CacheKey } from './key.ts'
+import { knownObject } from './known-object.ts'
 import { firstSlice, openingRange } from './opening.ts'
 import type { Known } from './passing.ts'
 import { pass } from './passing.ts'
@@ -227,6 +229,17 @@ export class Cache {
     const { store, clock } = this.#options
     const disown = (fill: Fill) => this.#disown(fill)
     return purge(selects, mode, { store, fills: this.#fills.values(), disown, nowMs: clock.now() })
+  }
+
+  /** What is stored, and on its way, of the URLs that are selected. */
+  inspect(selects: (url: CacheKey) => boolean): Promise<Inspection> {
+    const { store, clock } = this.#options
+    return inspect(selects, { store, fills: this.#fills.values(), nowMs: clock.now() })
+  }
+
+  /** An object that an S3 origin gave and that is stored; see {@link knownObject}. */
+  knownObject(originName: string): string | undefined {
+    return knownObject(this.#options.store, originName)
   }
 
   /** Ends every fill and run under way, and resolves when their connections are free. */

@@ -1,21 +1,22 @@
 /**
- * Ghosts: the keys of entries that left, and how large they were, until as many bytes have left after them as the
+ * Ghosts: the keys of entries that left, how large they were and when they had come, until as many bytes have left after them as the
  * memory has.
  *
- * Invariant: what it remembers comes to no more than `maxBytes`, in no more than one key for every 8 KiB of that (but
- * 1024 at least). A key is remembered as 32 bits, so one ghost takes about 50 bytes, and all of them take less than a
- * hundredth of the memory. Two keys with the same 32 bits are mistaken for each other; that costs a hit at most.
+ * Invariant: what it remembers comes to no more than `maxBytes`, in no more than one key for every 16 KiB of that
+ * (but 1024 at least). A key is remembered as 32 bits, and a ghost takes less than 80 bytes: two lists of them, less than
+ * a hundredth of the memory. Two keys with the same 32 bits are mistaken for each other; that costs a hit at most.
  */
 
 import type { CacheKey } from './key.ts'
 
-const BYTES_FOR_ONE_KEY = 8 * 1024
+const BYTES_FOR_ONE_KEY = 16 * 1024
 const LEAST_KEYS = 1024
 
 export class Ghosts {
   readonly maxBytes: number
   readonly #prints: Int32Array
   readonly #sizes: Float64Array
+  readonly #sincesMs: Float64Array
   /** Where in the ring each of them is. */
   readonly #slots = new Map<number, number>()
   #oldest = 0
@@ -28,6 +29,7 @@ export class Ghosts {
     const mostKeys = Math.max(LEAST_KEYS, Math.ceil(maxBytes / BYTES_FOR_ONE_KEY))
     this.#prints = new Int32Array(mostKeys)
     this.#sizes = new Float64Array(mostKeys)
+    this.#sincesMs = new Float64Array(mostKeys)
   }
 
   get bytes(): number {
@@ -43,7 +45,7 @@ export class Ghosts {
     return this.#prints.length
   }
 
-  remember(print: number, bytes: number): void {
+  remember(print: number, bytes: number, sinceMs: number): void {
     this.take(print)
     if (bytes > this.maxBytes) return
     if (this.#span === this.mostKeys) this.#dropOldest()
@@ -51,18 +53,19 @@ export class Ghosts {
     const slot = (this.#oldest + this.#span) % this.mostKeys
     this.#prints[slot] = print
     this.#sizes[slot] = bytes
+    this.#sincesMs[slot] = sinceMs
     this.#slots.set(print, slot)
     this.#span += 1
     this.#bytes += bytes
   }
 
-  /** Whether it was remembered; it is not any more. */
-  take(print: number): boolean {
+  /** When it had come, if it was remembered; it is not any more. */
+  take(print: number): number | undefined {
     const slot = this.#slots.get(print)
-    if (slot === undefined) return false
+    if (slot === undefined) return undefined
     this.#slots.delete(print)
     this.#bytes -= this.#sizes[slot] ?? 0
-    return true
+    return this.#sincesMs[slot]
   }
 
   #dropOldest(): void {

@@ -23,7 +23,8 @@ export function selectQuery(query: string, include: readonly string[]): string {
  * and a question mark that belongs to the object's name is escaped, so that `/a%3Fv=1` cannot pose as `/a?v=1`.
  */
 export function cacheKey(originName: string, objectKey: string, query: string): CacheKey {
-  const object = objectKey.replace(/[%?]/g, escaped)
+  const isPlain = !objectKey.includes('%') && !objectKey.includes('?')
+  const object = isPlain ? objectKey : objectKey.replace(/[%?]/g, escaped)
   return query === '' ? `${originName} ${object}` : `${originName} ${object}?${query}`
 }
 

@@ -21,7 +21,7 @@ export class Place {
   readonly key: CacheKey
   bytes: number
   /** Epoch ms. */
-  readonly sinceMs: number
+  sinceMs: number
   /** Of the key; see {@link fingerprint}. */
   readonly print: number
   readonly family: Family | undefined

@@ -10,6 +10,7 @@
 import { setImmediate } from 'node:timers/promises'
 import type { Fill } from './fill.ts'
 import type { CacheKey } from './key.ts'
+import { urlOf } from './known-object.ts'
 import type { Store } from './store.ts'
 import type { StoredResponse } from './stored-response.ts'
 
@@ -59,12 +60,6 @@ function disownSelected(selects: Selection, { fills, disown }: PurgeParts): numb
   })
   for (const fill of selected) disown(fill)
   return selected.length
-}
-
-/** A variant's key is its URL's, a NUL, and what it was chosen by. */
-function urlOf(key: CacheKey): CacheKey {
-  const end = key.indexOf('\0')
-  return end === -1 ? key : key.slice(0, end)
 }
 
 function staleFrom(stored: StoredResponse, nowMs: number): StoredResponse {

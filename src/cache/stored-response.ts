@@ -61,15 +61,20 @@ export interface ResponseParts {
   readonly freshness: Freshness
 }
 
-/** Fields that belong to one transfer or one moment, and are written per answer; cookies, which cannot be joined. */
-const PER_ANSWER = new Set([
+/**
+ * Fields that belong to one transfer or one moment, and are written per answer; cookies, which cannot be joined; and
+ * what the origin tells caches alone, to be purged by.
+ */
+const NOT_AS_THEY_CAME = new Set([
   'accept-ranges',
   'age',
   'cache-status',
+  'cache-tag',
   'content-length',
   'content-type',
   'date',
   'set-cookie',
+  'surrogate-key',
 ])
 
 /** Spelled as people expect to read them; any other field goes out in lower case. */
@@ -214,8 +219,8 @@ function preparePairs({
   const pairs: string[] = []
   if (contentType !== undefined) pairs.push('Content-Type', contentType)
   for (const [name, value] of Object.entries(headers)) {
-    if (PER_ANSWER.has(name) || (name === 'vary' && encodings !== undefined) || !isToken(name) || !isFieldValue(value))
-      continue
+    if (NOT_AS_THEY_CAME.has(name) || (name === 'vary' && encodings !== undefined)) continue
+    if (!isToken(name) || !isFieldValue(value)) continue
     pairs.push(SPELLING.get(name) ?? name, value)
   }
   if (encodings !== undefined) pairs.push('Vary', varyByEncoding(headers['vary']))

@@ -7,6 +7,9 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Config, ListenConfig, OriginConfig } from './schema.ts'
 
+/** Limits that Node's server is made with. */
+const OF_LISTENERS = ['headerSize', 'headersTimeout', 'requestTimeout', 'idleTimeout'] as const
+
 /** Paths in the file whose change takes effect with the next start only; empty where everything does now. */
 export function restartNeededFor(running: Config, next: Config): readonly string[] {
   const paths: string[] = []
@@ -16,6 +19,7 @@ export function restartNeededFor(running: Config, next: Config): readonly string
   compare('listen', running.listen.map(fixedPart), next.listen.map(fixedPart))
   compare('admin', running.admin, next.admin)
   for (const key of keysOf(running.cache, next.cache)) compare(`cache.${key}`, running.cache[key], next.cache[key])
+  for (const key of OF_LISTENERS) compare(`limits.${key}`, running.limits[key], next.limits[key])
   compare('log.format', running.log.format, next.log.format)
   return paths
 }
@@ -35,9 +39,9 @@ function placeOf(config: OriginConfig) {
   return [config.endpoint, config.bucket, config.keyPrefix]
 }
 
-/** Certificates are read anew. */
-function fixedPart({ address, highWaterMark, tls }: ListenConfig) {
-  return [address, highWaterMark, tls !== undefined]
+/** Certificates are read anew, from the files that were named at the start. */
+function fixedPart({ address, highWaterMark, reusePort, tls }: ListenConfig) {
+  return [address, highWaterMark, reusePort, tls]
 }
 
 function keysOf<Section extends object>(a: Section, b: Section): readonly (keyof Section & string)[] {

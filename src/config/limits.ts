@@ -41,6 +41,10 @@ export const limits = section({
   headerSize: optionWithDefault(size, 'Bytes of a request line and its fields; more are answered 431.', '16KiB'),
   urlLength: optionWithDefault(size, 'Bytes of a path with its query; more are answered 414.', '8KiB'),
   ranges: optionWithDefault(wholeNumber(1), 'Ranges of one request; one that asks for more gets the whole object.', 16),
+  bytesPerSecond: option(
+    size,
+    'Pace of each answer out of memory or from an origin, so that no viewer takes the whole line; a quarter of a second may go at once. What is passed through has none. Default: as fast as the client takes it.',
+  ).optional(),
   headersTimeout: optionWithDefault(
     timerLength,
     'From the first byte of a request to the end of its fields, and no longer than requestTimeout; then 408.',

@@ -23,6 +23,11 @@ const DEFAULT_SLICE_BYTES = 1024 ** 2
 const listener = section({
   address: option(address, 'Where to listen: host:port, an IPv6 host in brackets; port 0 takes any free one.'),
   highWaterMark: optionWithDefault(size, 'Write buffer of one response.', '1MiB'),
+  reusePort: optionWithDefault(
+    flag,
+    'true: another segment-shield may listen on the same address at the same time, for an upgrade without a gap: start the new one, then end the old one. It holds for the admin address as well. Default: false, so that a second one by mistake is told.',
+    false,
+  ),
   tls,
 }).meta({ description: 'A listener.' })
 

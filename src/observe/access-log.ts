@@ -5,65 +5,74 @@
  * program goes through JSON.stringify.
  */
 
-import type { AccessLog, AccessRecord } from './access-record.ts'
+import type { AccessLog, ExchangeEnd } from './access-record.ts'
 
 /** pino's `info`. */
 const LEVEL = 30
 
 /** Writes records as lines, with their ends, in the order in which they come. */
 export function createAccessLog(write: (line: string) => void): AccessLog {
-  const quoted = new Quoted()
-  const timestamp = new Timestamp()
-  return (record) => write(formatLine(record, quoted, timestamp))
-}
-
-function formatLine(record: AccessRecord, quoted: Quoted, timestamp: Timestamp): string {
-  const { startedMs, durationMs, client, method, path, ttfbMs, cacheStatus, route, origin, range, cmcd, error } = record
-  let line = `{"level":${LEVEL},"time":"${timestamp.at(startedMs + durationMs)}"`
-  if (client !== undefined) line += `,"client":${JSON.stringify(client)}`
-  if (method !== undefined) line += `,"method":${quoted.of(method)}`
-  if (path !== undefined) line += `,"path":${JSON.stringify(path)}`
-  line += `,"status":${record.status},"bytes":${record.bytes}`
-  if (ttfbMs !== undefined) line += `,"ttfbMs":${ttfbMs}`
-  line += `,"durationMs":${durationMs},"end":"${record.end}"`
-  if (cacheStatus !== undefined) line += `,"cacheStatus":${JSON.stringify(cacheStatus)}`
-  if (route !== undefined) line += `,"route":${quoted.of(route)}`
-  if (origin !== undefined) line += `,"origin":${quoted.of(origin)}`
-  if (range !== undefined) line += `,"range":${JSON.stringify(range)}`
-  if (cmcd !== undefined) line += `,"cmcd":${JSON.stringify(cmcd)}`
-  if (error !== undefined) line += `,"error":${JSON.stringify(error.message)}`
-  return `${line},"msg":"request"}\n`
-}
-
-/** More different ones than a configuration and HTTP have names. */
-const MAX_REMEMBERED = 4096
-
-/** Texts that come again with every request: methods, and names out of the configuration. */
-class Quoted {
-  readonly #texts = new Map<string, string>()
-
-  of(text: string): string {
-    const known = this.#texts.get(text)
-    if (known !== undefined) return known
-    if (this.#texts.size === MAX_REMEMBERED) this.#texts.clear()
-    const quoted = JSON.stringify(text)
-    this.#texts.set(text, quoted)
-    return quoted
+  const opening = new Opening()
+  const client = new Member('client')
+  const method = new Member('method')
+  const cacheStatus = new Member('cacheStatus')
+  const route = new Member('route')
+  const origin = new Member('origin')
+  return (record) => {
+    const { path, ttfbMs, durationMs, range, cmcd, error } = record
+    let line = opening.at(record.startedMs + durationMs) + client.of(record.client) + method.of(record.method)
+    if (path !== undefined) line += `,"path":${JSON.stringify(path)}`
+    line += `,"status":${record.status},"bytes":${record.bytes}`
+    if (ttfbMs !== undefined) line += `,"ttfbMs":${ttfbMs}`
+    line += `,"durationMs":${durationMs}${END[record.end]}`
+    line += cacheStatus.of(record.cacheStatus) + route.of(record.route) + origin.of(record.origin)
+    if (range !== undefined) line += `,"range":${JSON.stringify(range)}`
+    if (cmcd !== undefined) line += `,"cmcd":${JSON.stringify(cmcd)}`
+    if (error !== undefined) line += `,"error":${JSON.stringify(error.message)}`
+    write(`${line},"msg":"request"}\n`)
   }
 }
 
-/** ISO 8601 with milliseconds, in UTC; all but these are put together once a second. */
-class Timestamp {
-  #second = Number.NaN
-  #prefix = ''
+const END: Readonly<Record<ExchangeEnd, string>> = {
+  whole: ',"end":"whole"',
+  cut: ',"end":"cut"',
+  left: ',"end":"left"',
+}
+
+/** More would be no cheaper to look up than to write anew. */
+const MAX_REMEMBERED = 4096
+
+/** A member whose text comes again and again: methods, names out of the configuration, clients, lifetimes in seconds. */
+class Member {
+  readonly #name: string
+  readonly #members = new Map<string, string>()
+
+  constructor(name: string) {
+    this.#name = name
+  }
+
+  /** With its comma; nothing for what is not known. */
+  of(text: string | undefined): string {
+    if (text === undefined) return ''
+    const known = this.#members.get(text)
+    if (known !== undefined) return known
+    if (this.#members.size === MAX_REMEMBERED) this.#members.clear()
+    const member = `,"${this.#name}":${JSON.stringify(text)}`
+    this.#members.set(text, member)
+    return member
+  }
+}
+
+/** What all lines of one millisecond begin with; the time is ISO 8601 in UTC. */
+class Opening {
+  #epochMs = Number.NaN
+  #text = ''
 
   at(epochMs: number): string {
-    const second = Math.floor(epochMs / 1000)
-    if (second !== this.#second) {
-      this.#second = second
-      this.#prefix = new Date(second * 1000).toISOString().slice(0, -'000Z'.length)
+    if (epochMs !== this.#epochMs) {
+      this.#epochMs = epochMs
+      this.#text = `{"level":${LEVEL},"time":"${new Date(epochMs).toISOString()}"`
     }
-    const ms = Math.floor(epochMs - second * 1000)
-    return `${this.#prefix}${ms < 10 ? '00' : ms < 100 ? '0' : ''}${ms}Z`
+    return this.#text
   }
 }

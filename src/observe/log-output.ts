@@ -10,9 +10,11 @@
  *
  * `idle → writing → idle`, `idle → gathering → writing → gathering`, `writing ⇄ pausing`.
  *
- * Invariant: `write()` neither blocks nor throws, and no more than `MAX_WAITING_BYTES` wait. Lines that find no room are
- * lost, as are those whose write fails, whatever the reason; the next line is tried again, since a reader may come back
- * and a full disk be emptied. How many lines were lost is told once something can be written again.
+ * Invariant: `write()` neither blocks nor throws, and no more than `MAX_WAITING` wait, counted in bytes once they are
+ * being written and in characters before: nearly all are ASCII, and to look at each costs as much as to write it.
+ * Lines that find no room are lost, as are those whose write fails, whatever the reason; the next line is tried again,
+ * since a reader may come back and a full disk be emptied. How many lines were lost is told once something can be
+ * written again.
  */
 
 import type { Clock, Timer } from '../clock.ts'
@@ -26,13 +28,13 @@ export interface LogOutputOptions {
 }
 
 /** Some thousand access records: a reader that stands still for a moment costs none. */
-export const MAX_WAITING_BYTES = 1024 * 1024
+export const MAX_WAITING = 1024 * 1024
 /** Doubled from the first to the second while nothing can be written. */
 const [MIN_PAUSE_MS, MAX_PAUSE_MS] = [5, 640]
 /** A write costs as much as putting some ten lines together, so lines that come in crowds wait for each other. */
 const GATHER_MS = 50
-/** As many bytes do not wait. */
-const GATHERED_BYTES = 64 * 1024
+/** As many characters do not wait. */
+const GATHERED = 256 * 1024
 const NOTHING = Buffer.alloc(0)
 const NEWLINE = 10
 
@@ -40,7 +42,7 @@ export class LogOutput {
   readonly #options: LogOutputOptions
   #state: 'idle' | 'gathering' | 'writing' | 'pausing' = 'idle'
   #lines: string[] = []
-  #linesBytes = 0
+  #linesLength = 0
   /** What is being written, without what has been. */
   #rest: Buffer = NOTHING
   /** One of the lines is not to wait for others. */
@@ -56,8 +58,8 @@ export class LogOutput {
     this.#options = options
   }
 
-  get waitingBytes(): number {
-    return this.#rest.length + this.#linesBytes
+  get waiting(): number {
+    return this.#rest.length + this.#linesLength
   }
 
   /** @param line one or more of them, with their ends */
@@ -74,7 +76,7 @@ export class LogOutput {
   writeSoon(line: string): void {
     if (!this.#add(line)) return
     if (this.#state === 'idle') this.#gather()
-    else if (this.#state === 'gathering' && this.#linesBytes >= GATHERED_BYTES) this.#writeNext()
+    else if (this.#state === 'gathering' && this.#linesLength >= GATHERED) this.#writeNext()
   }
 
   /** Calls `done` as soon as nothing waits any more, because it has been written or is lost. */
@@ -89,18 +91,17 @@ export class LogOutput {
 
   /** False for lines that found no room. */
   #add(line: string): boolean {
-    const bytes = Buffer.byteLength(line)
-    if (this.waitingBytes + bytes > MAX_WAITING_BYTES) {
+    if (this.waiting + line.length > MAX_WAITING) {
       this.#lost += linesIn(line)
       return false
     }
     this.#lines.push(line)
-    this.#linesBytes += bytes
+    this.#linesLength += line.length
     return true
   }
 
   #haveAMoment(): boolean {
-    return !this.#isUrgent && this.#flushed.length === 0 && this.#linesBytes < GATHERED_BYTES
+    return !this.#isUrgent && this.#flushed.length === 0 && this.#linesLength < GATHERED
   }
 
   #gather(): void {
@@ -169,7 +170,7 @@ export class LogOutput {
     // The rest of a line that was cut off is lost: the next one must not continue it.
     const text = this.#isWithinLine ? ['\n', ...this.#lines] : this.#lines
     this.#lines = []
-    this.#linesBytes = 0
+    this.#linesLength = 0
     this.#isUrgent = false
     return Buffer.from(text.join(''))
   }

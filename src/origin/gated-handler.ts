@@ -4,7 +4,8 @@
  * Invariant: from the moment a request is sent its permit is held until its response's body is closed, or until it has
  * failed; before that moment the permit is the caller's. The bodies of error answers are read here.
  *
- * It stands between an S3 client and the handler that does the sending, and knows both only by their shape.
+ * What belongs to no fetch is no request to the origin, and goes past it. It stands between an S3 client and the handler
+ * that does the sending, and knows both only by their shape.
  */
 import { Readable } from 'node:stream'
 import type { Clock } from '../clock.ts'
@@ -38,7 +39,8 @@ export interface AttemptResponse {
 }
 
 export interface SendingHandler<Request, Response> {
-  handle(request: Request, options: { abortSignal: AbortSignal }): Promise<{ response: Response }>
+  /** @param options the client's: `abortSignal`, and what is passed through */
+  handle(request: Request, options: object): Promise<{ response: Response }>
 }
 
 export interface GatedHandlerOptions {
@@ -69,9 +71,10 @@ export class GatedHandler<Request extends object, Response extends AttemptRespon
   }
 
   /** @throws {OriginError} `aborted` when nobody wants the answer any more; whatever the sender throws */
-  async handle(request: Request): Promise<{ response: Response }> {
+  async handle(request: Request, options: object = {}): Promise<{ response: Response }> {
     const gated = this.#calls.get(request)
-    if (gated === undefined) throw new Error('a request that no fetch asked for')
+    // No fetch's: the SDK's own, to a token service for a role's credentials, since it lends its handler to that client.
+    if (gated === undefined) return this.#sender.handle(request, options)
     const { call } = gated
     if (call.isSent) throw new Error('a request that was sent before')
     const { name, pool } = this.#options

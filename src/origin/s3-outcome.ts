@@ -80,6 +80,12 @@ export function codeAndName(error: unknown): { readonly code: string; readonly n
  */
 const STORE_FIELD = /^(?:x-amz-|x-amzn-|x-rgw-|server$|set-cookie2?$|vary$|alt-svc$|strict-transport-security$)/
 
+/** What an uploader puts on an object to have it purged by, under the names that HTTP origins have for it. */
+const PURGED_BY: ReadonlyMap<string, string> = new Map([
+  ['x-amz-meta-cache-tag', 'cache-tag'],
+  ['x-amz-meta-surrogate-key', 'surrogate-key'],
+])
+
 /** They describe the error document, which goes no further than this. */
 const ERROR_DOCUMENT_FIELDS: ReadonlySet<string> = new Set(['content-encoding', 'content-language', 'content-type'])
 
@@ -87,6 +93,8 @@ const ERROR_DOCUMENT_FIELDS: ReadonlySet<string> = new Set(['content-encoding', 
 export function objectHeaders(status: number, raw: Readonly<Record<string, string>>): Record<string, string> {
   const headers: Record<string, string> = {}
   for (const [name, value] of Object.entries(endToEndHeaders(raw))) {
+    const purgedBy = PURGED_BY.get(name)
+    if (purgedBy !== undefined) headers[purgedBy] = value
     if (STORE_FIELD.test(name)) continue
     if (status >= 300 && name === 'content-length') continue
     if (status >= 400 && ERROR_DOCUMENT_FIELDS.has(name)) continue

@@ -3,6 +3,8 @@ export async function untilAborted<Value>(promise: Promise<Value>, signal: Abort
   const { promise: aborted, reject } = Promise.withResolvers<never>()
   const onAbort = () => reject(signal.reason)
   signal.addEventListener('abort', onAbort, { once: true })
+  // It tells those who listen by then, and nobody afterwards.
+  if (signal.aborted) onAbort()
   try {
     return await Promise.race([promise, aborted])
   } finally {

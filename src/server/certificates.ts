@@ -4,7 +4,7 @@
  * Invariant: all of them are usable or none is offered; a faulty file that turns up later changes nothing.
  */
 
-import { createPrivateKey, randomBytes, X509Certificate } from 'node:crypto'
+import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls'
 import { StartError } from '../errors.ts'
@@ -45,9 +45,7 @@ export type CertificatesReading =
 
 /** Reads all files anew. */
 export async function readCertificates(all: readonly CertificateFiles[]): Promise<CertificatesReading> {
-  // Resumption must not depend on which certificate it began under; a new reading ends what came before (RFC 9325 §4.4).
-  const ticketKeys = randomBytes(48)
-  const readings = await Promise.all(all.map((files) => readPair(files, ticketKeys)))
+  const readings = await Promise.all(all.map(readPair))
   const faults = readings.flatMap((reading) => ('fault' in reading ? [reading.fault] : []))
   const [first, ...others] = readings.flatMap((reading) => ('fault' in reading ? [] : [reading]))
   if (faults.length > 0 || first === undefined) return { kind: 'faulty', faults }
@@ -94,7 +92,7 @@ export function certificateFor(certificates: readonly Certificate[], serverName:
 
 type Fault = { readonly fault: string }
 
-async function readPair({ cert, key, hsts }: CertificateFiles, ticketKeys: Buffer): Promise<Certificate | Fault> {
+async function readPair({ cert, key, hsts }: CertificateFiles): Promise<Certificate | Fault> {
   const [certText, keyText] = await Promise.all([readText(cert), readText(key)])
   if ('fault' in certText) return certText
   if ('fault' in keyText) return keyText
@@ -103,7 +101,7 @@ async function readPair({ cert, key, hsts }: CertificateFiles, ticketKeys: Buffe
   const privateKey = parseKey(key, keyText.text)
   if ('fault' in privateKey) return privateKey
   if (!x509.checkPrivateKey(privateKey)) return { fault: `${key}: is not the key of the certificate in ${cert}` }
-  const options = { ...TLS_RULES, cert: certText.text, key: keyText.text, ticketKeys }
+  const options = { ...TLS_RULES, cert: certText.text, key: keyText.text }
   const context = contextOf(cert, options)
   if ('fault' in context) return context
   return {

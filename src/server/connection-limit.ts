@@ -23,7 +23,7 @@ export interface ConnectionLimitOptions {
 export type ConnectionRefusal = 'connections' | 'connections of one client'
 
 export class ConnectionLimit {
-  readonly #options: ConnectionLimitOptions
+  #options: ConnectionLimitOptions
   readonly #perClient = new Map<string, number>()
   #count = 0
 
@@ -39,6 +39,11 @@ export class ConnectionLimit {
   /** Clients that are known by their connections. */
   get clients(): number {
     return this.#perClient.size
+  }
+
+  /** Other limits from now on; who is connected stays. */
+  change(options: ConnectionLimitOptions): void {
+    this.#options = options
   }
 
   /** Takes a connection that was accepted, or resets it. */

@@ -53,9 +53,9 @@ export class Exchange implements AccessRecord {
     body.hold()
   }
 
-  /** The header of the final answer is written now. */
-  answers(): void {
-    this.ttfbMs = this.#clock.now() - this.startedMs
+  /** The header of the final answer is written now. @param nowMs the time, from whom has just looked at the clock */
+  answers(nowMs = this.#clock.now()): void {
+    this.ttfbMs = nowMs - this.startedMs
   }
 
   /** What the cache did, and how that is said in the field. */

@@ -20,14 +20,24 @@ const OF_REPRESENTATION = new Set(['content-disposition', 'content-language', 'c
 /** They tell caches how long the object may be kept (RFC 9111 §5, RFC 9213, and what CDNs had before it). */
 const OF_LIFETIME = new Set(['cache-control', 'cdn-cache-control', 'expires', 'surrogate-control'])
 
-/** name, value, …: the whole header of an answer. */
+/** name, value, …: the whole header of an answer. @param ownPairs without Vary */
 export function composeFields(
   status: number,
   storedPairs: readonly string[],
   routePairs: readonly string[],
   ownPairs: readonly string[],
 ): string[] {
-  if (routePairs.length === 0) return [...storedPairs, ...ownPairs]
+  return standingFields(status, storedPairs, routePairs, ownPairs).concat(ownPairs)
+}
+
+/** All but its own fields. */
+function standingFields(
+  status: number,
+  storedPairs: readonly string[],
+  routePairs: readonly string[],
+  ownPairs: readonly string[],
+): readonly string[] {
+  if (routePairs.length === 0) return storedPairs
   const ownNames = lowerCaseNames(ownPairs)
   const fromRoute = filterPairs(routePairs, (name) => {
     const lowerCase = name.toLowerCase()
@@ -35,11 +45,54 @@ export function composeFields(
   })
   const replaced = lowerCaseNames(fromRoute)
   const standing = filterPairs(storedPairs, (name) => !isReplaced(name.toLowerCase(), replaced))
-  return joinVary([...standing, ...fromRoute, ...ownPairs])
+  return joinVary([...standing, ...fromRoute])
+}
+
+/**
+ * The header of an answer made from a stored one. All but its own fields are put together once for all answers of the
+ * same form, and where the stored ones go out as they are there is nothing to put together.
+ *
+ * @param ownPairs without Vary
+ */
+export function answerFields(
+  response: StoredResponse,
+  status: number,
+  stored: Plan['stored'],
+  routePairs: readonly string[],
+  ownPairs: readonly string[],
+): string[] {
+  if (routePairs.length === 0 && stored === 'all') return response.headerPairs.concat(ownPairs)
+  const forms = composed.get(response) ?? NO_FORMS
+  for (const form of forms) {
+    if (form.status !== status || form.stored !== stored || form.routePairs !== routePairs) continue
+    if (hasNames(ownPairs, form.ownNames)) return form.pairs.concat(ownPairs)
+  }
+  const pairs = standingFields(status, selectStored(response, stored), routePairs, ownPairs)
+  const ownNames = ownPairs.filter((_, index) => index % 2 === 0)
+  composed.set(response, [{ status, stored, routePairs, ownNames, pairs }, ...forms].slice(0, MAX_FORMS))
+  return pairs.concat(ownPairs)
+}
+
+/** What answers of one form have in common: they have the same fields of their own, apart from the values. */
+interface Form {
+  readonly status: number
+  readonly stored: Plan['stored']
+  readonly routePairs: readonly string[]
+  readonly ownNames: readonly string[]
+  readonly pairs: readonly string[]
+}
+
+/** Whole, range and 304, for players of a few sites. */
+const MAX_FORMS = 8
+const NO_FORMS: readonly Form[] = []
+const composed = new WeakMap<StoredResponse, readonly Form[]>()
+
+function hasNames(pairs: readonly string[], names: readonly string[]): boolean {
+  return pairs.length === 2 * names.length && names.every((name, index) => pairs[2 * index] === name)
 }
 
 /** The stored fields a plan asks for. */
-export function selectStored({ headerPairs }: StoredResponse, stored: Plan['stored']): readonly string[] {
+function selectStored({ headerPairs }: StoredResponse, stored: Plan['stored']): readonly string[] {
   switch (stored) {
     case 'all':
       return headerPairs

@@ -10,6 +10,7 @@ import { parseTarget } from '../http/target.ts'
 import { readCmcd } from '../media/cmcd.ts'
 import { isPreflight } from '../media/cors.ts'
 import { admit } from './access/admit.ts'
+import type { CleanTarget } from './access/path-tokens.ts'
 import { pathTokensOf } from './access/path-tokens.ts'
 import type { AccessLog } from './exchange.ts'
 import { beginExchange } from './exchange.ts'
@@ -25,7 +26,8 @@ import { isPassthrough } from './passed-traffic.ts'
 import type { RequestRate } from './request-rate.ts'
 import type { Outgoing } from './respond.ts'
 import { respond, sendError, sendNoContent } from './respond.ts'
-import { requestedObject } from './router.ts'
+import type { Route } from './router.ts'
+import { NOT_FOUND, requestedObject } from './router.ts'
 
 export interface HandlerOptions extends ForwardOptions {
   readonly accessLog: AccessLog
@@ -40,13 +42,10 @@ export interface HandlerOptions extends ForwardOptions {
 export type Handler = (req: IncomingMessage, res: ServerResponse) => void
 
 const TOO_MANY_REQUESTS: ClientError = { status: 429, text: 'Too many requests' }
-const NOT_FOUND: ClientError = { status: 404, text: 'Not found' }
-const BAD_ESCAPE: ClientError = { status: 400, text: 'Bad percent-escape in the path' }
-const PATH_TOO_LONG: ClientError = { status: 414, text: 'The path is too long' }
 const READ_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD'])
 
 export function createHandler(options: HandlerOptions): Handler {
-  const { routes, cache, clock, accessLog, isTrusted, readsCmcd, maxTargetBytes, requestRate } = options
+  const { routes, clock, accessLog, readsCmcd, maxTargetBytes, requestRate } = options
   const takePathToken = pathTokensOf(routes.all)
   const distrusted = new WeakSet<IncomingMessage['socket']>()
 
@@ -76,28 +75,35 @@ export function createHandler(options: HandlerOptions): Handler {
       return sendNoContent(outgoing, route.cors.preflightFields)
     const target = admit(outgoing, sentTarget, route.access)
     if (target === undefined) return
-    if (isPassthrough(route)) return route.passthrough.pass(outgoing)
-    const { method = 'GET' } = req
-    const methods = route.http?.methods ?? READ_METHODS
-    if (!methods.has(method)) return refuseMethod(outgoing, method, methods)
-    const object = requestedObject(route, target, () => requestedAddress(req, isTrusted))
-    if (object === 'none') return sendError(outgoing, NOT_FOUND)
-    if (object === 'bad-escape') return sendError(outgoing, BAD_ESCAPE)
-    if (object === 'too-long') return sendError(outgoing, PATH_TOO_LONG)
-    exchange.origin = route.origin.name
-    const directives = route.http && requestDirectives(req, route.http)
-    const asked: Asked = { route, object, path: target.path, directives }
-    if (method !== 'GET' && method !== 'HEAD') return void passOn(outgoing, asked, options)
-
-    const fields = route.http && (() => selectingFields(req, isTrusted))
-    const stored = cache.fresh(object.key, exchange.startedMs, fields, directives)
-    if (stored === undefined) return void forward(outgoing, asked, options)
-    const ttl = ttlSeconds(stored, exchange.startedMs)
-    const isSliced = stored.body.kind === 'sliced'
-    const origin = isSliced && route.http ? originFor(req, route.origin, isTrusted) : route.origin
-    const answerable = isSliced ? { ...repeatable(outgoing, asked, options), origin } : outgoing
-    respond(answerable, stored, { kind: 'hit', ttlSeconds: ttl }, exchange.startedMs, options)
+    if (isPassthrough(route)) route.passthrough.pass(outgoing)
+    else answer(outgoing, route, target, options)
   }
+}
+
+/** From the key to the answer: out of memory at once, or by way of the origin. */
+function answer(outgoing: Outgoing, route: Route, target: CleanTarget, options: HandlerOptions) {
+  const { req, exchange } = outgoing
+  const { cache, isTrusted } = options
+  const { http, origin } = route
+  const { method = 'GET' } = req
+  const methods = http?.methods ?? READ_METHODS
+  if (!methods.has(method)) return refuseMethod(outgoing, method, methods)
+  const object = requestedObject(route, target, () => requestedAddress(req, isTrusted))
+  if ('status' in object) return sendError(outgoing, object)
+  exchange.origin = origin.name
+  const directives = http && requestDirectives(req, http)
+  const asked: Asked = { route, object, path: target.path, directives }
+  if (method !== 'GET' && method !== 'HEAD') return void passOn(outgoing, asked, options)
+
+  const nowMs = exchange.startedMs
+  const stored = cache.fresh(object.key, nowMs, http && (() => selectingFields(req, isTrusted)), directives)
+  if (stored === undefined) return void forward(outgoing, asked, options)
+  // An answer of slices may have to ask for some of them.
+  const asking = stored.body.kind === 'sliced' && {
+    ...repeatable(outgoing, asked, options),
+    origin: http ? originFor(req, origin, isTrusted) : origin,
+  }
+  respond(asking || outgoing, stored, { kind: 'hit', ttlSeconds: ttlSeconds(stored, nowMs) }, nowMs, options)
 }
 
 function refuseMethod(outgoing: Outgoing, method: string, methods: ReadonlySet<string>): void {

@@ -32,8 +32,8 @@ export interface Http2ConnectionOptions {
 
 /** Requests under way at once; browsers and nginx think of about as many. */
 const MAX_STREAMS = 128
-/** In MB, of all streams together: what waits to be sent of each, and the fields of requests. Streams beyond it are refused. */
-const MAX_SESSION_MEMORY = 64
+/** In MB: what each of so many streams may have waiting here, twice; Node refuses streams beyond it. */
+const MAX_SESSION_MEMORY = 32
 /** Frames that make no sense, and streams beyond the limits, before it is no accident any more. */
 const MAX_BAD_FRAMES = 100
 /** What is left of it after its end may take this long to leave. */

@@ -68,9 +68,9 @@ export class Http2Response extends EventEmitter implements ServerResponse {
   }
 
   get writableFinished(): boolean {
-    const { writableFinished, destroyed, rstCode, aborted } = this.#stream
+    const { writableFinished, destroyed, rstCode } = this.#stream
     // A stream that has ended on both sides may be gone before it tells that it has finished.
-    return this.#isEnded && !aborted && (writableFinished || (destroyed && rstCode === NGHTTP2_NO_ERROR))
+    return this.#isEnded && (writableFinished || (destroyed && rstCode === NGHTTP2_NO_ERROR))
   }
 
   get writableLength(): number {

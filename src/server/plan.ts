@@ -33,10 +33,12 @@ export interface PlanRequest extends RequestConditions {
   readonly boundary: () => string
 }
 
+const NOT_MODIFIED: Plan = { status: 304, ownPairs: [], stored: 'not-modified', parts: [] }
+
 export function planAnswer(request: PlanRequest, response: StoredResponse): Plan {
   if (response.status === 200 || response.status === 206) {
-    const precondition: Precondition = evaluatePreconditions(request, representationOf(response))
-    if (precondition === 'not-modified') return { status: 304, ownPairs: [], stored: 'not-modified', parts: [] }
+    const precondition: Precondition = evaluatePreconditions(request, response)
+    if (precondition === 'not-modified') return NOT_MODIFIED
     if (precondition === 'failed') return text(412, 'Precondition failed\n')
   }
   if (response.status === 200 && response.body.kind !== 'streamed' && !request.isHead && request.range !== undefined) {
@@ -54,7 +56,7 @@ function planWhole({ status, body }: StoredResponse): Plan {
 function planRange(request: PlanRequest, response: StoredResponse, body: Body): Plan {
   const { length } = body
   // RFC 9110 §14.2 lets a Range be ignored; no Content-Range can be given of what has no length yet.
-  if (length === undefined || !rangeApplies(request, representationOf(response))) return planWhole(response)
+  if (length === undefined || !rangeApplies(request, response)) return planWhole(response)
   const selection = selectRanges(request.range, length, request.maxRanges)
   switch (selection.kind) {
     case 'whole':
@@ -62,9 +64,9 @@ function planRange(request: PlanRequest, response: StoredResponse, body: Body): 
     case 'unsatisfiable':
       return text(416, 'Range not satisfiable\n', ['Content-Range', unsatisfiedRange(length)])
     case 'ranges': {
-      const [only, ...more] = selection.ranges
+      const [only] = selection.ranges
       if (only === undefined) return planWhole(response)
-      if (more.length > 0) return planMultipart(selection.ranges, response, length, request.boundary())
+      if (selection.ranges.length > 1) return planMultipart(selection.ranges, response, length, request.boundary())
       const ownPairs = ['Content-Length', String(only.end - only.start), 'Content-Range', contentRange(only, length)]
       return { status: 206, ownPairs, stored: 'all', parts: [only] }
     }
@@ -95,12 +97,4 @@ function text(status: number, message: string, morePairs: readonly string[] = []
   const bytes = Buffer.from(message)
   const ownPairs = ['Content-Type', 'text/plain; charset=utf-8', 'Content-Length', String(bytes.length), ...morePairs]
   return { status, ownPairs, stored: 'none', parts: [bytes] }
-}
-
-function representationOf({ etag, lastModified, date }: StoredResponse) {
-  return {
-    ...(etag !== undefined && { etag }),
-    ...(lastModified !== undefined && { lastModified }),
-    ...(date !== undefined && { date }),
-  }
 }

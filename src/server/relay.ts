@@ -73,7 +73,7 @@ function keyOf(
   if (target.kind === 'refused') return undefined
   const route = routes.find(target.path)
   const object = route === undefined || isPassthrough(route) ? undefined : requestedObject(route, target, () => address)
-  return typeof object === 'object' ? object.key : undefined
+  return object !== undefined && 'key' in object ? object.key : undefined
 }
 
 /** RFC 9110 §9.2.1 */

@@ -17,9 +17,10 @@ import { formatCacheStatus } from '../http/cache-status.ts'
 import type { Origin } from '../origin/origin.ts'
 import { isRewritable, rewriteAnswer } from './access/playlist-tokens.ts'
 import type { Exchange } from './exchange.ts'
-import { composeFields, NO_PAIRS, selectStored } from './fields.ts'
+import { answerFields, composeFields, NO_PAIRS } from './fields.ts'
 import type { IncomingMessage, ServerResponse } from './messages.ts'
 import { negotiate } from './negotiate.ts'
+import type { Pace } from './pace.ts'
 import { CACHE_NAME } from './passed-fields.ts'
 import { endWith } from './pieces.ts'
 import type { Part, Plan, PlanRequest } from './plan.ts'
@@ -31,6 +32,8 @@ export interface ResponderOptions {
   readonly randomBoundary: () => string
   /** A client that takes no byte of a waiting answer for this long is cut off. */
   readonly clientStallMs: number
+  /** Makes the pace of one answer; absent: as fast as its client takes it. */
+  readonly makePace?: (() => Pace) | undefined
   /** A request for more ranges gets the whole body. @default 16 */
   readonly maxRanges?: number
 }
@@ -73,14 +76,14 @@ export function respond(
   const age = String(currentAgeSeconds(response, nowMs))
   const { bytes } = response.body
   exchange.holds(response.body)
-  if (bytes !== undefined && response.status !== 204 && isPlain(req)) {
+  if (bytes !== undefined && response.status !== 204 && isPlain(req) && options.makePace === undefined) {
     const status = cacheStatusField(exchange, response, cacheStatus)
     const ownPairs = ['Content-Length', String(bytes.length), 'Age', age, 'Cache-Status', status]
     if (outgoing.tellsTiming === true)
       ownPairs.push('Server-Timing', serverTiming(cacheStatus, nowMs - exchange.startedMs))
     exchange.bytes = bytes.length
-    exchange.answers()
-    res.writeHead(response.status, composeFields(response.status, response.headerPairs, routeHeaders, ownPairs))
+    exchange.answers(nowMs)
+    res.writeHead(response.status, answerFields(response, response.status, 'all', routeHeaders, ownPairs))
     endWith(res, bytes, options.clientStallMs)
     return
   }
@@ -88,8 +91,8 @@ export function respond(
   const found = whereMissing(cacheStatus, response, plan)
   const ownPairs = [...plan.ownPairs, 'Age', age, 'Cache-Status', cacheStatusField(exchange, response, found)]
   if (outgoing.tellsTiming === true) ownPairs.push('Server-Timing', serverTiming(found, nowMs - exchange.startedMs))
-  const storedPairs = selectStored(response, plan.stored)
-  sendPlan(outgoing, response, plan, composeFields(plan.status, storedPairs, routeHeaders, ownPairs), options)
+  const pairs = answerFields(response, plan.status, plan.stored, routeHeaders, ownPairs)
+  sendPlan(outgoing, response, plan, pairs, options)
 }
 
 /** What the cache did, behind what caches before it said (RFC 9211 §2). */
@@ -121,11 +124,11 @@ function planRequest(
     range: headers.range,
     maxRanges,
     boundary: randomBoundary,
-    ...(headers['if-match'] !== undefined && { ifMatch: headers['if-match'] }),
-    ...(headers['if-none-match'] !== undefined && { ifNoneMatch: headers['if-none-match'] }),
-    ...(headers['if-modified-since'] !== undefined && { ifModifiedSince: headers['if-modified-since'] }),
-    ...(headers['if-unmodified-since'] !== undefined && { ifUnmodifiedSince: headers['if-unmodified-since'] }),
-    ...(headers['if-range'] !== undefined && { ifRange: String(headers['if-range']) }),
+    ifMatch: headers['if-match'],
+    ifNoneMatch: headers['if-none-match'],
+    ifModifiedSince: headers['if-modified-since'],
+    ifUnmodifiedSince: headers['if-unmodified-since'],
+    ifRange: headers['if-range']?.toString(),
   }
 }
 
@@ -134,14 +137,14 @@ function sendPlan(
   response: StoredResponse,
   plan: Plan,
   pairs: string[],
-  { clientStallMs }: ResponderOptions,
+  { clientStallMs, makePace }: ResponderOptions,
 ): void {
   const { req, res, exchange } = outgoing
   const { body } = response
   const parts = req.method === 'HEAD' ? [] : plan.parts
-  if (parts.every((part) => Buffer.isBuffer(part))) body.discard()
+  if (parts.length === 0 || parts.every((part) => Buffer.isBuffer(part))) body.discard()
   const piece = singlePiece(parts, body.bytes)
-  if (piece !== undefined) {
+  if (piece !== undefined && (makePace === undefined || piece.length === 0)) {
     exchange.bytes = piece.length
     exchange.answers()
     endWith(res.writeHead(plan.status, pairs), piece, clientStallMs)
@@ -152,6 +155,7 @@ function sendPlan(
     body,
     parts,
     origin: outgoing.origin,
+    pace: makePace?.(),
     clientStallMs,
     writeHead: () => {
       exchange.answers()
@@ -178,9 +182,9 @@ const NOTHING = Buffer.alloc(0)
 
 /** All there is to send, where that is one Buffer already in memory. */
 function singlePiece(parts: readonly Part[], bytes: Buffer | undefined): Buffer | undefined {
-  const [only, ...more] = parts
+  const [only] = parts
   if (only === undefined) return NOTHING
-  if (more.length > 0) return undefined
+  if (parts.length > 1) return undefined
   if (Buffer.isBuffer(only)) return only
   return only === 'whole' ? bytes : bytes?.subarray(only.start, only.end)
 }

@@ -5,6 +5,7 @@
 import type { CacheKey } from '../cache/key.ts'
 import { cacheKey, selectQuery } from '../cache/key.ts'
 import type { CacheRules } from '../cache/policy.ts'
+import type { ClientError } from '../errors.ts'
 import type { PathPattern } from '../http/pattern.ts'
 import type { RequestTarget } from '../http/target.ts'
 import { MAX_KEY_BYTES } from '../http/target.ts'
@@ -62,32 +63,31 @@ export interface RequestedObject {
 
 type Target = Extract<RequestTarget, { kind: 'ok' }>
 
+export const NOT_FOUND: ClientError = { status: 404, text: 'Not found' }
+const BAD_ESCAPE: ClientError = { status: 400, text: 'Bad percent-escape in the path' }
+const PATH_TOO_LONG: ClientError = { status: 414, text: 'The path is too long' }
+
 /** Which of them serves a path. */
 export type Routes = RouteTable<AnyRoute>
 
 /**
  * An HTTP origin knows the object by path and query as they were sent, of the query only what is part of the key: what
  * makes no difference to the key must make none to the answer. It is told the scheme and the host that were asked, so
- * these are part of the key, as they are of the target URI (RFC 9111 §2). `too-long`, `bad-escape`: no store has such
- * a name.
+ * these are part of the key, as they are of the target URI (RFC 9111 §2). An error where no store has such a name.
  *
  * @param address tells scheme and host; only called for an HTTP origin
  */
-export function requestedObject(
-  route: Route,
-  target: Target,
-  address: () => string,
-): RequestedObject | 'none' | 'too-long' | 'bad-escape' {
+export function requestedObject(route: Route, target: Target, address: () => string): RequestedObject | ClientError {
   const { origin, stripPrefix, queryInclude } = route
   if (route.http !== undefined) {
     const asSent = sentObjectKey(target.sentPath, stripPrefix) + queryFor(target, queryInclude)
     return { key: `${origin.name} ${address()}/${asSent}`, objectKey: asSent }
   }
-  if (!target.isUtf8) return 'bad-escape'
+  if (!target.isUtf8) return BAD_ESCAPE
   const key = objectKey(target.path, stripPrefix)
   // Never a listing of the bucket.
-  if (key === '') return 'none'
-  if (isLongerThanKeys(target.path)) return 'too-long'
+  if (key === '') return NOT_FOUND
+  if (isLongerThanKeys(target.path)) return PATH_TOO_LONG
   const query = queryInclude === 'all' ? target.query : selectQuery(target.query, queryInclude)
   return { key: cacheKey(origin.name, key, query), objectKey: key }
 }

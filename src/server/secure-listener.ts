@@ -18,6 +18,7 @@ import { responseWith } from './answer-fields.ts'
 import type { Certificates } from './certificates.ts'
 import { certificateFor } from './certificates.ts'
 import type { Http2Connection } from './http2-connection.ts'
+import { standsOn } from './reset-connection.ts'
 
 export interface SecureListenerOptions {
   readonly certificates: Certificates
@@ -36,6 +37,8 @@ const MAX_WAITING_BYTES = 128 * 1024
 export class SecureListener {
   readonly http: Server
   readonly #connections = new Set<Socket>()
+  /** The same by the address and port of the other end; it is not known of one that has gone already. */
+  readonly #byPeer = new Map<string, Socket>()
   readonly #http2 = new Set<Http2Connection>()
   readonly #onHttp2: SecureListenerOptions['onHttp2']
   #certificates: Certificates
@@ -57,8 +60,13 @@ export class SecureListener {
       onHttp1,
     )
     this.http.on('connection', (socket: Socket) => {
+      const peer = peerOf(socket)
       this.#connections.add(socket)
-      socket.once('close', () => this.#connections.delete(socket))
+      this.#byPeer.set(peer, socket)
+      socket.once('close', () => {
+        this.#connections.delete(socket)
+        if (this.#byPeer.get(peer) === socket) this.#byPeer.delete(peer)
+      })
     })
     // There is nobody yet to be told about it in HTTP.
     this.http.removeAllListeners('tlsClientError').on('tlsClientError', (_error, socket) => socket.destroy())
@@ -68,6 +76,8 @@ export class SecureListener {
         this.#acceptHttp2(socket)
         return
       }
+      const tcp = this.#byPeer.get(peerOf(socket))
+      if (tcp !== undefined) standsOn(socket, tcp)
       // As in Node's server for plain HTTP: either side of a WebSocket may end before the other.
       socket.allowHalfOpen = true
       acceptHttp1?.call(this.http, socket)
@@ -113,4 +123,8 @@ export class SecureListener {
       return known
     })
   }
+}
+
+function peerOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress} ${remotePort}`
 }

@@ -5,15 +5,16 @@
  * After that a failure destroys the connection: the client sees an answer that was cut, never a short whole one.
  */
 
-import { TLSSocket } from 'node:tls'
 import type { Body, BodyReader } from '../cache/body.ts'
 import type { OriginError } from '../errors.ts'
 import { asOriginError } from '../errors.ts'
 import type { Origin } from '../origin/origin.ts'
 import type { ServerResponse } from './messages.ts'
 import { isHttp10 } from './messages.ts'
+import type { Pace } from './pace.ts'
 import { firstPiece } from './pieces.ts'
 import type { Part } from './plan.ts'
+import { resetConnection } from './reset-connection.ts'
 
 export interface Sending {
   readonly res: ServerResponse
@@ -21,6 +22,8 @@ export interface Sending {
   readonly parts: readonly Part[]
   /** Asked for what the body has not in memory. */
   readonly origin?: Origin | undefined
+  /** Absent: as fast as the client takes it. */
+  readonly pace?: Pace | undefined
   /** A client that takes no byte for this long while some wait is cut off: it may hold an origin's connection. */
   readonly clientStallMs: number
   /** Writes the status line and fields; called once, before the first byte. */
@@ -52,6 +55,7 @@ class Sender {
     this.#sending.res.once('close', () => {
       this.#isClosed = true
       this.#reader?.close()
+      this.#sending.pace?.cancel()
     })
     this.#pump()
   }
@@ -117,12 +121,16 @@ class Sender {
     this.#sending.writeHead()
   }
 
-  /** False when the connection is full: the pump goes on at `drain`. */
+  /** False when the connection is full, or it is too soon: the pump goes on by itself. */
   #write(bytes: Buffer): boolean {
     this.#begin()
-    const { res, clientStallMs, onBytes } = this.#sending
-    const piece = firstPiece(res, bytes)
-    this.#rest = piece === bytes ? undefined : bytes.subarray(piece.length)
+    const { res, clientStallMs, onBytes, pace } = this.#sending
+    const piece = allowedPiece(firstPiece(res, bytes), pace)
+    this.#rest = piece.length === bytes.length ? undefined : bytes.subarray(piece.length)
+    if (piece.length === 0) {
+      pace?.whenMore(this.#pump)
+      return false
+    }
     onBytes(piece.length)
     if (res.write(piece)) return true
     // Node counts any progress of the bytes it has handed to the kernel, not only the end of them.
@@ -141,9 +149,13 @@ class Sender {
   }
 }
 
+function allowedPiece(bytes: Buffer, pace: Pace | undefined): Buffer {
+  const allowed = pace === undefined ? bytes.length : pace.take(bytes.length)
+  return allowed === bytes.length ? bytes : bytes.subarray(0, allowed)
+}
+
 /** HTTP/1.0 knows no chunks: without a length only a reset tells the client that the end is not the end. */
 export function cutOff(res: ServerResponse): void {
-  // Over TLS the end that is missing tells it as well.
-  if (isHttp10(res.req) && !(res.socket instanceof TLSSocket)) res.socket?.resetAndDestroy()
+  if (isHttp10(res.req) && res.socket !== null) resetConnection(res.socket)
   res.destroy()
 }

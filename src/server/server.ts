@@ -7,6 +7,7 @@
 import type { ServerOptions as HttpOptions, IncomingMessage, Server, ServerResponse } from 'node:http'
 import { createServer } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
+import { Server as TcpServer } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Clock } from '../clock.ts'
 import { cannotListen } from '../errors.ts'
@@ -26,6 +27,8 @@ export interface Listen {
   readonly port: number
   /** Bytes that may wait in a response before its writer is told to pause. */
   readonly highWaterMarkBytes: number
+  /** Another process may listen there too, and takes over what this one no longer accepts. */
+  readonly reusePort?: boolean
   /** HTTPS, with these certificates; the first is for clients that ask for no name that has one. */
   readonly tls?: readonly CertificateFiles[] | undefined
 }
@@ -58,8 +61,11 @@ export interface RunningServer {
    * @returns what is wrong, a sentence a file; empty when all went well
    */
   reloadCertificates(): Promise<readonly string[]>
-  /** Stops accepting, lets answers under way finish for at most `graceMs`, then cuts off what is left. */
-  close(graceMs: number): Promise<void>
+  /**
+   * Stops accepting, lets answers under way finish for at most `graceMs`, then cuts off what is left. Connections that
+   * wait for their next request get `idleMs` for it, and the word that it is the last one.
+   */
+  close(graceMs: number, idleMs: number): Promise<void>
 }
 
 /** How long a client may take; all in milliseconds. */
@@ -112,8 +118,8 @@ export async function startServer(
   return {
     listeners: servers.map(({ http }) => listenerOf(http)),
     reloadCertificates: () => reloadCertificates(servers, options.onCertificate ?? ignoreCertificate),
-    close: async (graceMs) => {
-      await Promise.all(servers.map((server) => server.drain(graceMs, clock)))
+    close: async (graceMs, idleMs) => {
+      await Promise.all(servers.map((server) => server.drain(graceMs, idleMs, clock)))
     },
   }
 }
@@ -132,15 +138,20 @@ class DrainableServer {
   /** Connections that speak another protocol by now. */
   readonly #upgraded = new Set<Duplex>()
   readonly #passed: PassedTraffic
+  /** With another process, which may have taken over. */
+  readonly #isShared: boolean
   /** Where the listener speaks TLS. */
   readonly #secure: SecureListener | undefined
   #isDraining = false
+  /** Nobody is waited for who has nothing under way. */
+  #isIdleOver = false
 
   constructor(listen: PreparedListen, handler: Handler, serverOptions: ServerOptions) {
     const { clock, timeouts = DEFAULT_TIMEOUTS, maxHeaderBytes = MAX_HEADER_BYTES, connectionLimit } = serverOptions
     const { passed = NOTHING_PASSED } = serverOptions
     this.#passed = passed
     this.certificateFiles = listen.tls ?? []
+    this.#isShared = listen.reusePort === true
     const options: HttpOptions = {
       highWaterMark: listen.highWaterMarkBytes,
       keepAliveTimeout: timeouts.keepAliveMs,
@@ -196,7 +207,7 @@ class DrainableServer {
   }
 
   /** Resolves when no connection is left. */
-  drain(graceMs: number, clock: Clock): Promise<void> {
+  drain(graceMs: number, idleMs: number, clock: Clock): Promise<void> {
     this.#isDraining = true
     // The last one on each connection can still say so, if its header has not gone out yet.
     for (const res of this.#answers.lasts()) res.shouldKeepAlive = false
@@ -207,11 +218,29 @@ class DrainableServer {
         for (const socket of this.#upgraded) socket.destroy()
         this.#secure?.cut()
       })
-      this.http.close(() => {
-        grace.cancel()
-        resolve()
-      })
+      const idle = idleMs > 0 ? clock.after(idleMs, () => this.#endIdle()) : undefined
+      const stop = () => {
+        // Node's HTTP server would end idle connections with it, whose next request may be on its way.
+        TcpServer.prototype.close.call(this.http, () => {
+          grace.cancel()
+          idle?.cancel()
+          this.#endIdle()
+          resolve()
+        })
+        if (idle === undefined) this.#endIdle()
+      }
+      // The kernel resets who waits to be accepted; behind the turn that accepts, nobody does.
+      if (this.#isShared) setImmediate(stop)
+      else stop()
     })
+  }
+
+  /** Connections that wait for a request end now, and others as soon as they would. */
+  #endIdle(): void {
+    if (this.#isIdleOver) return
+    this.#isIdleOver = true
+    // It does not listen any more; what is left of closing is to end these, and the timer that looks after all.
+    this.http.close()
   }
 
   #onRequest(req: IncomingMessage, res: ServerResponse, handler: Handler): void {
@@ -226,7 +255,7 @@ class DrainableServer {
   }
 
   #onAnswered(): void {
-    if (this.#isDraining) setImmediate(() => this.http.closeIdleConnections())
+    if (this.#isIdleOver) setImmediate(() => this.http.closeIdleConnections())
   }
 
   #onClientError(error: NodeJS.ErrnoException, socket: Duplex): void {
@@ -297,13 +326,13 @@ function rawAnswer(status: number, reason: string, text: string, moreLines: read
 
 const CONNECT_REFUSAL = rawAnswer(405, 'Method Not Allowed', 'Not a proxy for CONNECT', ['Allow: GET, HEAD, OPTIONS'])
 
-function startListening(server: Server, { host, port }: Listen): Promise<void> {
+function startListening(server: Server, { host, port, reusePort = false }: Listen): Promise<void> {
   return new Promise((resolve, reject) => {
     const refuse = (error: NodeJS.ErrnoException) => {
       reject(cannotListen(host, port, error))
     }
     server.once('error', refuse)
-    server.listen({ host, port, backlog: BACKLOG }, () => {
+    server.listen({ host, port, reusePort, backlog: BACKLOG }, () => {
       server.off('error', refuse)
       resolve()
     })

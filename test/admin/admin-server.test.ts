@@ -13,16 +13,9 @@ const TOKEN = 'hush-4711/+=~'
 const LONG = { maxConnections: 100, headersMs: 600_000, requestMs: 600_000, checkingMs: 10, keepAliveMs: 600_000 }
 
 const ENDPOINTS = new Map<string, Endpoint>([
-  ['/there', { GET: (query) => json(200, { query: query.toString() }) }],
-  ['/changed', { POST: () => json(200, {}) }],
-  [
-    '/broken',
-    {
-      GET: () => {
-        throw new Error('a fault of its own')
-      },
-    },
-  ],
+  ['/there', { methods: { GET: ({ query }) => json(200, { query: query.toString() }) } }],
+  ['/changed', { methods: { POST: ({ content }) => json(200, { content }) } }],
+  ['/broken', { methods: { GET: () => Promise.reject(new Error('a fault of its own')) } }],
 ])
 
 async function start(options: Partial<Omit<AdminServerOptions, 'limits'>> & { limits?: Partial<typeof LONG> } = {}) {

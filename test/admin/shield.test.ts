@@ -162,12 +162,15 @@ test('without the section there is no admin listener', async () => {
   expect(logRecords().filter(({ msg }) => msg.includes('listening'))).toHaveLength(1)
 })
 
-test('the token of the configuration is the one that is asked for, and no line of the log has it', async () => {
+test('who has not the token of the configuration learns whether it is ready and no more, and no line of the log has it', async () => {
   const { adminPort, logLines } = await start({ admin: { ...ADMIN, token: 'hush-4711' } })
-  const refused = await request(adminPort, { path: '/ready' })
-  const answered = await request(adminPort, { path: '/ready', headers: { Authorization: 'Bearer hush-4711' } })
-
-  expect([refused.status, answered.status]).toEqual([401, 200])
+  const ask = async (headers: Readonly<Record<string, string>>) => {
+    const { status, body } = await request(adminPort, { path: '/ready', headers })
+    return { status, said: Object.keys(JSON.parse(String(body))) }
+  }
+  expect(await ask({})).toEqual({ status: 200, said: ['status'] })
+  expect((await ask({ Authorization: 'Bearer hush-4711' })).said).toContain('origins')
+  expect((await request(adminPort, { path: '/stats' })).status).toBe(401)
   expect(logLines().join('')).not.toContain('hush')
 })
 

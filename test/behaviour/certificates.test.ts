@@ -177,7 +177,7 @@ test('certificates that are read again are for the connections to come; the othe
   replace(other, newOther)
   expect([await given(port), await given(port, 'b.example')]).toEqual(['a.example', 'b.example'])
 
-  expect(await app.reloadCertificates()).toEqual([])
+  expect(await app.reload()).toEqual({ kind: 'reloaded', restartNeeded: [] })
   expect([await given(port), await given(port, 'b.example')]).toEqual(['c.example', 'c.example'])
   expect([await given(port, 'c.example'), await given(port, 'd.example')]).toEqual(['c.example', 'd.example'])
   expect((await requestOn(session, { path: '/a' })).status).toBe(200)
@@ -188,24 +188,25 @@ test('where one of them is faulty all stay as they are, and it is said why', asy
   const { app, port, logRecords } = await startShield({ listen: { tls: [first, other] } })
   replace(first, makeCertificate(['DNS:c.example']))
   writeFileSync(other.key, 'half a key')
-  const faults = await app.reloadCertificates()
-  expect(faults).toEqual([`${other.key}: holds no private key in PEM form`])
+  const reasons = [`${other.key}: holds no private key in PEM form`]
+  expect(await app.reload()).toEqual({ kind: 'refused', reasons })
   expect([await given(port), await given(port, 'b.example')]).toEqual(['a.example', 'b.example'])
-  expect(logRecords()).toContainEqual(expect.objectContaining({ level: 50, fault: faults[0] }))
+  expect(logRecords()).toContainEqual(expect.objectContaining({ level: 50, reasons }))
 
   replace(other, makeCertificate(['DNS:b.example']))
-  expect(await app.reloadCertificates()).toEqual([])
+  expect(await app.reload()).toEqual({ kind: 'reloaded', restartNeeded: [] })
   expect(await given(port)).toBe('c.example')
 })
 
 test('plain HTTP has no certificates to read again', async () => {
   const { app } = await startShield()
-  expect(await app.reloadCertificates()).toEqual([])
+  expect(await app.reload()).toEqual({ kind: 'reloaded', restartNeeded: [] })
 })
 
 test.each(OVER_TLS)('$name: every answer says how long HTTPS is the only way, errors too', async ({ request }) => {
-  const { port, s3 } = await startShield({ listen: { tls: { ...makeCertificate(), hsts: '365d' } } })
-  s3.put('a', 'a', { 'Strict-Transport-Security': 'max-age=1' })
+  const routes = [{ match: '/**', responseHeaders: { 'Strict-Transport-Security': 'max-age=1' } }]
+  const { port, s3 } = await startShield({ routes, listen: { tls: { ...makeCertificate(), hsts: '365d' } } })
+  s3.put('a', 'a')
   for (const path of ['/a', '/a', '/none', '/%zz']) {
     const { headers } = await request(port, { path })
     expect(headers['strict-transport-security']).toBe('max-age=31536000')

@@ -79,7 +79,7 @@ async function start(requestMs: number) {
     },
   })
   onTestFinished(async () => {
-    const closed = running.close(0)
+    const closed = running.close(0, 0)
     clock.advance(0)
     await closed
     await origin.close()

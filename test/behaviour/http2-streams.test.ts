@@ -15,7 +15,7 @@ import {
   uint32,
 } from '../support/raw-http2.ts'
 import { gate } from '../support/s3-socket-server.ts'
-import { pattern, type ShieldOptions, startShield } from '../support/shield.ts'
+import { pattern, type ShieldOptions, startShield, times } from '../support/shield.ts'
 
 const KEY = 'vod/1.ts'
 const PATH = `/${KEY}`
@@ -189,4 +189,19 @@ test('one that is reset before its answer, and again and again, costs one reques
   await client.frame(isEnd(201))
   expect(bytesOn(client, 201).equals(BYTES)).toBe(true)
   expect(s3.requests).toHaveLength(1)
+})
+
+test('as many large answers as a connection may have at once are all whole, however slowly they are taken', async () => {
+  const { s3, port } = await secureShield()
+  const large = pattern(1_000_000)
+  s3.put('large', large)
+  const session = await openSession(port)
+  expect((await requestOn(session, { path: '/large' })).isWhole).toBe(true)
+  const clients = await Promise.all(times(128, () => openOn(session, { path: '/large' })))
+  for (const client of clients) client.pause()
+  for (const client of clients) {
+    client.resume()
+    const { isWhole, body } = await client.ended
+    expect([isWhole, body.equals(large)]).toEqual([true, true])
+  }
 })

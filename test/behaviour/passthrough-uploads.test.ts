@@ -143,7 +143,7 @@ test('an upload may take longer than a request that nobody wants the content of,
     },
   })
   onTestFinished(async () => {
-    const closed = server.close(0)
+    const closed = server.close(0, 0)
     clock.advance(0)
     await closed
     passthrough.close()

@@ -96,6 +96,18 @@ test('a hundred requests may wait on one connection, and one more ends it', asyn
   patient.leave()
 })
 
+test('what has been answered on a connection does not count any more', async () => {
+  const { s3, port } = await startShield()
+  s3.put('a', 'x')
+  const connection = await openRaw(port)
+  for (let round = 1; round <= 3; round += 1) {
+    connection.write(get('/a').repeat(60))
+    await connection.until(hasAnswers(60 * round))
+  }
+  expect(parseAnswers(connection.received()).map(({ status }) => status)).toEqual(Array(180).fill(200))
+  connection.leave()
+})
+
 test('refusals keep their place among good answers, and the connection goes on', async () => {
   const { s3, port } = await startShield()
   s3.put('a', 'x')

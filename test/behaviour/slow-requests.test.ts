@@ -17,7 +17,7 @@ async function start(timeouts: Partial<typeof LONG>): Promise<{ port: number; fa
     timeouts: { ...LONG, ...timeouts },
   }
   const server = await startServer([{ host: '127.0.0.1', port: 0, highWaterMarkBytes: 65_536 }], HELLO, options)
-  onTestFinished(() => server.close(0))
+  onTestFinished(() => server.close(0, 0))
   return { port: server.listeners[0]?.port ?? 0, faults }
 }
 

@@ -33,7 +33,7 @@ const DAY = 86_400_000
 
 test('what the file leaves out has its default, in bytes and milliseconds', () => {
   expect(load(goodWith())).toEqual({
-    listen: [{ address: '127.0.0.1:8080', highWaterMark: 1_048_576 }],
+    listen: [{ address: '127.0.0.1:8080', highWaterMark: 1_048_576, reusePort: false }],
     trustedProxies: [],
     limits: CLIENT_LIMITS,
     cache: { memory: 1_073_741_824, policy: 'adaptive', maxObject: 8_388_608, slice: 1_048_576 },
@@ -127,8 +127,8 @@ routes:
   expect(load(text)).toEqual({
     limits: CLIENT_LIMITS,
     listen: [
-      { address: '[::]:443', highWaterMark: 65_536 },
-      { address: 'localhost:0', highWaterMark: 1_048_576 },
+      { address: '[::]:443', highWaterMark: 65_536, reusePort: false },
+      { address: 'localhost:0', highWaterMark: 1_048_576, reusePort: false },
     ],
     trustedProxies: ['10.0.0.0/8', '::1'],
     admin: { address: '0.0.0.0:9090', token: '0x/+~=' },

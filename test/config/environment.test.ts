@@ -98,7 +98,7 @@ origins:
 routes: [{ match: /**, origin: spaces }]
 `
     const config = load(text, environment)
-    expect(config.listen[0]).toEqual({ address: '127.0.0.1:0', highWaterMark: 4096 })
+    expect(config.listen[0]).toEqual({ address: '127.0.0.1:0', highWaterMark: 4096, reusePort: false })
     expect(config.log.access).toBe(true)
     expect(config.cache.maxObject).toBe(65_536)
     expect(config.origins['spaces']?.pool).toMatchObject({ maxSockets: 300, idleTimeout: 2000 })

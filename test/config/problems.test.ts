@@ -82,6 +82,8 @@ const WRONG: readonly (readonly [path: string, value: unknown, problem: string])
   ['cache.memory', 1.5, `cache.memory: ${NO_SIZE}, got 1.5`],
   ['cache.maxObject', {}, `cache.maxObject: ${NO_SIZE}, got an empty mapping`],
   ['cache.maxObject', '0MiB', 'cache.maxObject: expected a size from 1B, got "0MiB"'],
+  ['cache.policy', 'lfu', 'cache.policy: expected adaptive or lru, got "lfu"'],
+  ['cache.policy', ['lru'], 'cache.policy: expected adaptive or lru, got a list'],
   ['cache.maxObject', '2GiB', 'cache.maxObject: expected no more than cache.memory, got "2GiB"'],
   ['cache.slice', '9MiB', 'cache.slice: expected no more than cache.maxObject, got "9MiB"'],
   ['cache.slice', '0B', 'cache.slice: expected a size from 1B, got "0B"'],

@@ -44,13 +44,16 @@ describe.skipIf(isMissing)('ffmpeg with a token', () => {
     ['HLS with fMP4', ['h264,360', 'h264,240', 'h264,144', 'aac']],
     ['HLS with TS', ['h264,360', 'h264,144', 'aac']],
     ['DASH', ['h264,360', 'h264,144', 'aac']],
-  ] as const)('ffprobe finds the renditions of %s over TLS, and nothing to complain about', async (packaging, found) => {
-    const url = media.signed(media.secureSite, 'path', ENTRY[packaging])
-    const args = ['-loglevel', 'warning', ...unverified(url), '-show_entries', 'stream=codec_name,height']
-    const { stdout, stderr } = await run(FFPROBE ?? '', [...args, '-of', 'csv=p=0', url])
-    expect(stderr).toBe('')
-    expect(new Set(stdout.split(/[\n,]*\n/).filter((line) => line !== ''))).toEqual(new Set(found))
-  })
+  ] as const)(
+    'ffprobe finds the renditions of %s over TLS, and nothing to complain about',
+    async (packaging, found) => {
+      const url = media.signed(media.secureSite, 'path', ENTRY[packaging])
+      const args = ['-loglevel', 'warning', ...unverified(url), '-show_entries', 'stream=codec_name,height']
+      const { stdout, stderr } = await run(FFPROBE ?? '', [...args, '-of', 'csv=p=0', url])
+      expect(stderr).toBe('')
+      expect(new Set(stdout.split(/[\n,]*\n/).filter((line) => line !== ''))).toEqual(new Set(found))
+    },
+  )
 
   test('ffprobe is told 403 without a token, and the bucket hears nothing', async () => {
     const asked = media.asked.length

@@ -1,7 +1,7 @@
 /** The sample stream in three packagings: HLS with fMP4 as it is kept, HLS with TS and DASH as ffmpeg repacks it. */
 
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 
@@ -42,6 +42,7 @@ export function packagings(): ReadonlyMap<string, Buffer<ArrayBuffer>> {
       files.set(`${packaging}/${name}`, readFileSync(join(folder, packaging, name)))
     }
   }
+  rmSync(folder, { recursive: true })
   return files
 }
 

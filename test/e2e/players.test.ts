@@ -1,17 +1,14 @@
 /**
- * Three players on another site play three packagings through the shield to their end: they seek back and forth and
- * change renditions on the way, meet no error, and on the second run everything comes out of memory.
+ * Three players on another site play three packagings through the shield to their end, over HTTP/2, with tokens and CMCD:
+ * they seek back and forth and change renditions on the way, meet no error, and on the second run everything comes out
+ * of memory.
  */
 
-import type { AddressInfo } from 'node:net'
-import { buildApp } from 'fauxqs'
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type RunningApp, startApp } from '../../src/app.ts'
-import { loadConfig } from '../../src/config/load.ts'
-import { contentTypeFor } from '../../src/media/types.ts'
 import { findProgram, leftOut } from '../support/programs.ts'
-import { ENTRY, type Packaging, packagings } from './packagings.ts'
+import { type GuardedMedia, startGuardedMedia } from './guarded-media.ts'
+import { ENTRY } from './packagings.ts'
 import { type PageServer, startPageServer } from './player-page/page-server.ts'
 
 const CHROMIUM = findProgram('chromium')
@@ -29,12 +26,14 @@ const FLAGS = [
   '--disable-sync',
   '--autoplay-policy=no-user-gesture-required',
 ]
-const BUCKET = 'media'
+/** What the page has its players say of themselves. */
+const SESSION = '6e2fb550-c457-11e9-bb97-0800200c9a66'
 
 /** What the page leaves for us. */
 interface Watch {
   readonly errors: readonly string[]
   open(player: string, url: string): Promise<void>
+  refused(player: string, url: string): Promise<readonly string[]>
   playTo(seconds: number): Promise<void>
   seek(seconds: number): Promise<void>
   switchTo(height: number): Promise<void>
@@ -49,124 +48,166 @@ interface Seen {
   readonly cacheStatus: string
 }
 
-describe.skipIf(isMissing)('a player on another site', () => {
-  const s3 = buildApp({ logger: false })
-  const lines: string[] = []
-  let app: RunningApp
+describe.skipIf(isMissing)('players on another site', () => {
+  let media: GuardedMedia
   let pages: PageServer
   let browser: Browser
-  let base = ''
 
   beforeAll(async () => {
-    await s3.listen({ host: '127.0.0.1', port: 0 })
-    const { port } = s3.server.address() as AddressInfo
-    const endpoint = `http://127.0.0.1:${port}`
-    await fetch(`${endpoint}/${BUCKET}/`, { method: 'PUT' })
-    await Promise.all(
-      [...packagings()].map(async ([path, body]) => {
-        const headers = { 'Content-Type': contentTypeFor(path, undefined) ?? 'application/octet-stream' }
-        const { ok } = await fetch(`${endpoint}/${BUCKET}/vod/${path}`, { method: 'PUT', headers, body })
-        if (!ok) throw new Error(`the bucket did not take ${path}`)
-      }),
-    )
     pages = await startPageServer()
-    app = await startApp(loadConfig({ text: configOf(endpoint, pages.site), file: 'players.yaml' }, {}), {
-      log: { write: (line) => void lines.push(line) },
-    })
-    base = `http://127.0.0.1:${app.addresses[0]?.port}`
+    media = await startGuardedMedia(pages.site)
     browser = await chromium.launch({ executablePath: CHROMIUM ?? '', args: FLAGS })
   })
 
   afterAll(async () => {
     await browser?.close()
-    await app?.close()
+    await media?.close()
     await pages?.close()
-    await s3.close()
   })
 
-  /** Opens a page with nothing in its cache, plays, and tells what came over the network. */
-  async function play(player: string, packaging: Packaging): Promise<readonly Seen[]> {
+  /** In a context of its own, so that nothing is in the browser's cache. */
+  async function inPage<Value>(use: (page: Page, seen: readonly Seen[]) => Promise<Value>, cookie?: string) {
     const context = await browser.newContext({ ignoreHTTPSErrors: true, viewport: { width: 640, height: 400 } })
     try {
-      return await playIn(context, player, `${base}/vod/${ENTRY[packaging]}`)
+      if (cookie !== undefined) await addCookie(context, cookie)
+      const page = await context.newPage()
+      const seen = listen(page)
+      await page.goto(pages.site)
+      return await use(page, seen)
     } finally {
       await context.close()
     }
   }
 
-  async function playIn(context: BrowserContext, player: string, url: string): Promise<readonly Seen[]> {
-    const page = await context.newPage()
-    const complaints: string[] = []
-    page.on('pageerror', (error) => complaints.push(error.message))
-    const seen = listen(page)
-    await page.goto(pages.site)
-    await page.evaluate(([name, entry]) => watch.open(name, entry), [player, url] as const)
-    await page.evaluate(async () => {
-      await watch.playTo(2)
-      await watch.seek(14)
-      await watch.playTo(15)
-      await watch.seek(5)
-      await watch.playTo(9)
-      await watch.switchTo(144)
-      await watch.switchTo(360)
-      await watch.seek(24)
-    })
-    const { playedTo, duration } = await page.evaluate(() => watch.playToEnd())
-    expect(duration).toBeCloseTo(30, 0)
-    expect(playedTo).toBeCloseTo(duration, 0)
-    expect(await page.evaluate(() => watch.errors)).toEqual([])
-    await page.evaluate(() => watch.destroy())
-    expect(complaints).toEqual([])
-    return seen
+  async function addCookie(context: BrowserContext, line: string): Promise<void> {
+    const [, name = '', value = '', path = ''] = /^(\w+)=([^;]+); Path=([^;]+)/.exec(line) ?? []
+    const { hostname } = new URL(media.secureSite)
+    await context.addCookies([{ name, value, path, domain: hostname, secure: true, httpOnly: true, sameSite: 'None' }])
   }
 
+  /** Everything that came from the shield, but for the answers to preflights. */
   function listen(page: Page): readonly Seen[] {
     const seen: Seen[] = []
     page.on('response', (response) => {
-      if (!response.url().startsWith(base)) return
-      const { pathname } = new URL(response.url())
-      const cacheStatus = response.headers()['cache-status'] ?? ''
-      seen.push({ path: pathname, status: response.status(), cacheStatus })
+      if (!response.url().startsWith(media.secureSite) || response.request().method() === 'OPTIONS') return
+      const path = new URL(response.url()).pathname.replace(/^\/token=[^/]+/, '')
+      seen.push({ path, status: response.status(), cacheStatus: response.headers()['cache-status'] ?? '' })
     })
     return seen
+  }
+
+  /** Plays, seeks, changes renditions and plays to the end; tells what came over the network. */
+  async function play(player: string, url: string, cookie?: string): Promise<readonly Seen[]> {
+    return inPage(async (page, seen) => {
+      const complaints: string[] = []
+      page.on('pageerror', (error) => complaints.push(error.message))
+      await page.evaluate(([name, entry]) => watch.open(name, entry), [player, url] as const)
+      await page.evaluate(async () => {
+        await watch.playTo(2)
+        await watch.seek(18)
+        await watch.playTo(19)
+        await watch.seek(10)
+        await watch.playTo(13)
+        await watch.switchTo(144)
+        await watch.switchTo(360)
+        await watch.seek(26)
+      })
+      const { playedTo, duration } = await page.evaluate(() => watch.playToEnd())
+      expect(duration).toBeCloseTo(30, 0)
+      expect(playedTo).toBeCloseTo(duration, 0)
+      expect(await page.evaluate(() => watch.errors)).toEqual([])
+      expect(complaints).toEqual([])
+      expect(await protocols(page)).toEqual(['h2'])
+      await page.evaluate(() => watch.destroy())
+      expect(seen.filter(({ status }) => status !== 200 && status !== 206)).toEqual([])
+      return seen
+    }, cookie)
+  }
+
+  /** What the browser says it spoke; it tells a page of another site only where `Timing-Allow-Origin` lets it. */
+  function protocols(page: Page): Promise<readonly string[]> {
+    return page.evaluate((site) => {
+      const entries = performance.getEntriesByType('resource') as PerformanceResourceTiming[]
+      // What was given up before its answer came has no status, nor a protocol.
+      const answered = entries.filter(({ name, responseStatus }) => name.startsWith(site) && responseStatus > 0)
+      return [...new Set(answered.map(({ nextHopProtocol }) => nextHopProtocol))]
+    }, media.secureSite)
+  }
+
+  const segmentsOf = (seen: readonly Seen[]) => seen.filter(({ path }) => /\.(m4s|mp4|ts)$/.test(path))
+
+  async function playTwice(player: string, entry: string): Promise<void> {
+    const url = media.signed(media.secureSite, 'path', entry)
+    const cold = await play(player, url)
+    const warm = await play(player, url)
+    const stored = new Set(cold.map(({ path }) => path))
+    const again = segmentsOf(warm).filter(({ path }) => stored.has(path))
+    expect(again.filter(({ cacheStatus }) => !/^segment-shield; hit; ttl=\d+$/.test(cacheStatus))).toEqual([])
+    expect(again.length).toBeGreaterThan(8)
+  }
+
+  /** Nothing of tokens or CMCD in what the bucket was asked; each session in the access records, and no token. */
+  function expectDiscretion(): void {
+    expect(media.asked.length).toBeGreaterThan(0)
+    expect(media.asked.filter((text) => /cmcd|token|cookie|referer|k1\./i.test(text))).toEqual([])
+    expect(media.lines.filter((line) => /token=|k1\.|hush/i.test(line))).toEqual([])
   }
 
   test.each([
     ['hls.js', 'HLS with fMP4'],
     ['hls.js', 'HLS with TS'],
     ['dash.js', 'DASH'],
-    ['Shaka Player', 'HLS with fMP4'],
-    ['Shaka Player', 'HLS with TS'],
-    ['Shaka Player', 'DASH'],
-  ] as const)('%s plays %s to the end, cold and warm', { timeout: 120_000 }, async (player, packaging) => {
-    const cold = await play(player, packaging)
-    const warm = await play(player, packaging)
+  ] as const)(
+    '%s and Shaka Player side by side play %s to the end, cold and warm',
+    { timeout: 120_000 },
+    async (player, packaging) => {
+      const from = media.lines.length
+      await Promise.all([playTwice(player, ENTRY[packaging]), playTwice('Shaka Player', ENTRY[packaging])])
+      expectDiscretion()
+      const records = media.lines.slice(from).map((line) => JSON.parse(line) as Readonly<Record<string, unknown>>)
+      const played = records.filter(({ method, msg }) => msg === 'request' && method === 'GET')
+      expect(played.length).toBeGreaterThan(40)
+      const sessions = played.map(({ cmcd }) => (cmcd as { readonly sid?: string } | undefined)?.sid)
+      expect(new Set(sessions)).toEqual(new Set([SESSION]))
+    },
+  )
 
-    const isGood = ({ status }: Seen) => status === 200 || status === 206 || status === 204
-    expect([...cold, ...warm].filter((one) => !isGood(one))).toEqual([])
-    const segments = warm.filter(({ path, status }) => /\.(m4s|mp4|ts)$/.test(path) && status !== 204)
-    expect(segments.length).toBeGreaterThan(8)
-    const stored = new Set(cold.map(({ path }) => path))
-    const again = segments.filter(({ path }) => stored.has(path))
-    expect(again.filter(({ cacheStatus }) => !/^segment-shield; hit; ttl=\d+$/.test(cacheStatus))).toEqual([])
-    expect(again.length).toBeGreaterThan(8)
+  test('hls.js plays with its token in a cookie, and Shaka Player with one that playlists hand on', {
+    timeout: 120_000,
+  }, async () => {
+    const cookie = media.signed(media.secureSite, 'cookie', ENTRY['HLS with fMP4'])
+    const [members, tickets] = await Promise.all([
+      play('hls.js with cookies', `${media.secureSite}/members/${ENTRY['HLS with fMP4']}`, cookie),
+      play('Shaka Player', media.signed(media.secureSite, 'query', ENTRY.DASH)),
+    ])
+    expect(segmentsOf(members).length).toBeGreaterThan(8)
+    expect(segmentsOf(tickets).length).toBeGreaterThan(8)
+    expectDiscretion()
+  })
+
+  test.each([
+    ['hls.js', 'HLS with fMP4'],
+    ['dash.js', 'DASH'],
+    ['Shaka Player', 'HLS with TS'],
+  ] as const)('%s is told 403 when its token has expired, or is for something else', async (player, packaging) => {
+    const asked = media.asked.length
+    const expired = media.signed(media.secureSite, 'path', ENTRY[packaging], Math.floor(Date.now() / 1000) - 60)
+    const foreign = media
+      .signed(media.secureSite, 'path', 'other/master.m3u8')
+      .replace('other/master.m3u8', ENTRY[packaging])
+    for (const [url, reason] of [
+      [expired, 'expired'],
+      [foreign, 'wrong-path'],
+    ] as const) {
+      await inPage(async (page, seen) => {
+        const errors = await page.evaluate(([name, entry]) => watch.refused(name, entry), [player, url] as const)
+        expect(errors.join(' ')).toContain('403')
+        expect(new Set(seen.map(({ status }) => status))).toEqual(new Set([403]))
+        expect(new Set(seen.map(({ cacheStatus }) => cacheStatus))).toEqual(
+          new Set([`segment-shield; detail=${reason}`]),
+        )
+      })
+    }
+    expect(media.asked.slice(asked)).toEqual([])
   })
 })
-
-function configOf(endpoint: string, site: string): string {
-  return `
-listen: [{ address: "127.0.0.1:0" }]
-origins:
-  bucket:
-    type: s3
-    endpoint: ${endpoint}
-    region: us-east-1
-    bucket: ${BUCKET}
-    forcePathStyle: true
-    credentials: { accessKeyId: demo, secretAccessKey: demo-secret }
-routes:
-  - match: /vod/**
-    origin: bucket
-    cors: { origins: ["${site}"] }
-`
-}

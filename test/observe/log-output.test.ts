@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { LogOutput, MAX_WAITING_BYTES } from '../../src/observe/log-output.ts'
+import { LogOutput, MAX_WAITING } from '../../src/observe/log-output.ts'
 import { FakeClock } from '../support/fake-clock.ts'
 
 /** An output whose every write waits until the test says how it ends. */
@@ -49,7 +49,7 @@ test('lines that come while one is being written go out together after it, in th
   expect(text()).toBe('one\ntwo\nthrée\n')
   expect(writes()).toBe(2)
   expect(isWriting()).toBe(false)
-  expect(output.waitingBytes).toBe(0)
+  expect(output.waiting).toBe(0)
 })
 
 test('what a write left over is written next, also from within a character', () => {
@@ -70,14 +70,14 @@ test('a reader that stands still costs no more than its bound, and is told how m
   refuse('EAGAIN')
   for (let nth = 1; nth < count; nth += 1) {
     output.write(line)
-    expect(output.waitingBytes).toBeLessThanOrEqual(MAX_WAITING_BYTES)
+    expect(output.waiting).toBeLessThanOrEqual(MAX_WAITING)
   }
   clock.advance(1000)
   take()
   take()
-  const kept = MAX_WAITING_BYTES / line.length
+  const kept = MAX_WAITING / line.length
   expect(lost).toEqual([count - kept])
-  expect(output.waitingBytes).toBe(0)
+  expect(output.waiting).toBe(0)
   expect(text()).toBe(`${line.repeat(kept)}lost ${count - kept}\n`)
 })
 
@@ -109,7 +109,7 @@ test.each(['EPIPE', 'ENOSPC', 'EIO'])(
     output.write('two\n')
     output.write('three\n')
     refuse(code)
-    expect(output.waitingBytes).toBe(0)
+    expect(output.waiting).toBe(0)
     clock.advance(60_000)
     expect(writes()).toBe(1)
     output.write('four\n')
@@ -126,7 +126,7 @@ test('ten thousand lines for a reader that is gone leave nothing behind', () => 
   for (let nth = 0; nth < 10_000; nth += 1) {
     output.write('a record\n')
     refuse('EPIPE')
-    expect(output.waitingBytes).toBe(0)
+    expect(output.waiting).toBe(0)
   }
   expect(clock.pending).toBe(0)
 })
@@ -201,15 +201,15 @@ test('a line that has no moment takes those along that came before it, in their 
 test('many of them do not wait for the time to pass', () => {
   const { output, take, isWriting } = scripted()
   const line = `${'x'.repeat(1023)}\n`
-  for (let nth = 0; nth < 63; nth += 1) output.writeSoon(line)
+  for (let nth = 0; nth < 255; nth += 1) output.writeSoon(line)
   expect(isWriting()).toBe(false)
   output.writeSoon(line)
   expect(isWriting()).toBe(true)
-  for (let nth = 0; nth < 64; nth += 1) output.writeSoon(line)
+  for (let nth = 0; nth < 256; nth += 1) output.writeSoon(line)
   take()
   expect(isWriting()).toBe(true)
   take()
-  expect(output.waitingBytes).toBe(0)
+  expect(output.waiting).toBe(0)
 })
 
 test('flushing waits for no moment to pass, also for lines behind a write under way', () => {

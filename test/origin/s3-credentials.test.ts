@@ -1,3 +1,9 @@
+import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { bytesOf, CREDENTIALS, describeEachTransport, failure, startOrigin } from './fixture.ts'
 
@@ -90,6 +96,34 @@ describeEachTransport((transport) => {
         'second-token',
         'second-token',
       ])
+    })
+
+    test('of a role are fetched from the token service, which has nothing to do with the store', async () => {
+      const folder = mkdtempSync(join(tmpdir(), 'segment-shield-role-'))
+      const tokens = createServer((_request, response) => {
+        const credentials =
+          '<AccessKeyId>AKIDROLE</AccessKeyId><SecretAccessKey>secret</SecretAccessKey><SessionToken>token-of-the-role</SessionToken>'
+        response.end(
+          `<R><AssumeRoleWithWebIdentityResult><Credentials>${credentials}<Expiration>2999-01-01T00:00:00Z</Expiration></Credentials></AssumeRoleWithWebIdentityResult></R>`,
+        )
+      }).listen(0, '127.0.0.1')
+      await once(tokens, 'listening')
+      onTestFinished(() => {
+        rmSync(folder, { recursive: true })
+        tokens.closeAllConnections()
+        tokens.close()
+      })
+      writeFileSync(join(folder, 'token'), 'token-of-the-pod')
+      vi.stubEnv('AWS_WEB_IDENTITY_TOKEN_FILE', join(folder, 'token'))
+      vi.stubEnv('AWS_ROLE_ARN', 'arn:aws:iam::123456789012:role/shield')
+      vi.stubEnv('AWS_ENDPOINT_URL_STS', `http://127.0.0.1:${(tokens.address() as AddressInfo).port}`)
+      const { s3, fetch } = await startOrigin({ credentials: 'chain' })
+      s3.put('a', 'x')
+      await bytesOf(await fetch('a'))
+
+      const headers = s3.requests[0]?.headers
+      expect(authorization.exec(headers?.authorization ?? '')?.groups?.['id']).toBe('AKIDROLE')
+      expect(headers?.['x-amz-security-token']).toBe('token-of-the-role')
     })
 
     test('that the chain does not find are our configuration’s fault, said in the log, and nothing is sent', async () => {

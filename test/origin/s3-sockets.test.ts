@@ -247,6 +247,18 @@ describeEachTransport((transport) => {
       await s3.socketsAtMost(0)
     })
 
+    test('keeps no socket of a request that was about to be sent', async () => {
+      const { s3, origin, fetch } = await startOrigin()
+      s3.put('a', 'x')
+      const asked = fetch('a')
+      const closed = origin.close()
+
+      expect(String(await bytesOf(await asked))).toBe('x')
+      await closed
+      await s3.socketsAtMost(0)
+      expect(origin.usage()).toEqual({ inUse: 0, free: 0, queued: 0 })
+    })
+
     test('lets those who queue be served, and refuses whoever comes later', async () => {
       const { s3, origin, fetch } = await startOrigin({ pool: { maxSockets: 1 } })
       s3.put('a', HELD)

@@ -24,6 +24,8 @@ export interface HttpShieldOptions {
   readonly cache?: Options
   readonly limits?: Options
   readonly trustedProxies?: readonly string[]
+  /** @default no admin listener */
+  readonly admin?: Options
   /** The one route passes everything through to the origin. */
   readonly passesThrough?: boolean
   /** Of the listener, beside its address. */
@@ -48,6 +50,7 @@ export async function startHttpShield(options: HttpShieldOptions = {}): Promise<
   const app = await startApp(loadConfig({ text: configText(options, origin.url), file: 'shield.yaml' }, {}), {
     clock,
     graceMs: GRACE_MS,
+    idleGraceMs: 0,
     log: { write: () => undefined },
     random: () => 0,
   }).catch(async (error: unknown) => {
@@ -70,11 +73,12 @@ export async function startHttpShield(options: HttpShieldOptions = {}): Promise<
 }
 
 function configText(options: HttpShieldOptions, url: string): string {
-  const { route, origin, cache, limits, trustedProxies, passesThrough, listen } = options
+  const { route, origin, cache, limits, trustedProxies, admin, passesThrough, listen } = options
   const asked = passesThrough ? { passthrough: url } : { origin: 'packager', staleIfError: '0s' }
   return JSON.stringify({
     listen: [{ address: '127.0.0.1:0', ...listen }],
     log: { access: false },
+    ...(admin && { admin: { address: '127.0.0.1:0', ...admin } }),
     ...(cache && { cache }),
     ...(limits && { limits }),
     ...(trustedProxies && { trustedProxies }),

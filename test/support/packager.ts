@@ -56,7 +56,7 @@ export async function startPackager(options: PackagerOptions = {}): Promise<Pack
   const lines: string[] = []
   const config = loadConfig({ text: configText(options, { origin, second }), file: 'shield.yaml' }, {})
   const log = { write: (line: string) => void lines.push(line) }
-  const app = await startApp(config, { clock, graceMs: GRACE_MS, log, random: () => 0 })
+  const app = await startApp(config, { clock, graceMs: GRACE_MS, idleGraceMs: 0, log, random: () => 0 })
   onTestFinished(async () => {
     const closed = app.close()
     clock.advance(GRACE_MS)

@@ -50,9 +50,14 @@ export interface RawHttp2 {
   leave(): void
 }
 
-/** Has said its preface, and has the server's settings. */
-export async function openRawHttp2(port: number): Promise<RawHttp2> {
+/**
+ * Has said its preface, and has the server's settings.
+ *
+ * @param allowHalfOpen stay when the other side has ended its half
+ */
+export async function openRawHttp2(port: number, { allowHalfOpen = false } = {}): Promise<RawHttp2> {
   const socket = connect({ host: '127.0.0.1', port, ALPNProtocols: ['h2'], rejectUnauthorized: false })
+  socket.allowHalfOpen = allowHalfOpen
   const connection = rawOn(socket)
   await once(socket, 'secureConnect')
   onTestFinished(() => void socket.destroy())

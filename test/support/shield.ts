@@ -84,9 +84,12 @@ export async function startShield(options: ShieldOptions = {}): Promise<Shield> 
     },
   }
   const records = () => lines.map((line) => JSON.parse(line) as LogRecord)
-  const app = await startApp(loadConfig({ text: configText(options, s3), file: 'shield.yaml' }, {}), {
+  const readConfig = async () => loadConfig({ text: configText(options, s3), file: 'shield.yaml' }, {})
+  const app = await startApp(await readConfig(), {
     clock,
+    readConfig,
     graceMs,
+    idleGraceMs: 0,
     ...(options.clientStallMs !== undefined && { clientStallMs: options.clientStallMs }),
     log,
     random: () => 0,

@@ -1,10 +1,16 @@
-/** The page with the players, on a site of its own: nothing it plays comes from there. */
+/**
+ * The page with the players, on an origin of its own: nothing it plays comes from there. It speaks HTTPS, since a browser
+ * keeps the cookies of another scheme's site from it.
+ */
 
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
-import { createServer } from 'node:http'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { createServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { makeCertificate } from '../../support/certificates.ts'
 
 const HTML = 'text/html; charset=utf-8'
 const SCRIPT = 'text/javascript; charset=utf-8'
@@ -25,7 +31,11 @@ export async function startPageServer(): Promise<PageServer> {
     ['/dash.js', [SCRIPT, readFileSync('node_modules/dashjs/dist/modern/umd/dash.all.min.js')] as const],
     ['/shaka.js', [SCRIPT, readFileSync('node_modules/shaka-player/dist/shaka-player.compiled.js')] as const],
   ])
-  const server = createServer((req, res) => {
+  const folder = mkdtempSync(join(tmpdir(), 'segment-shield-page-'))
+  const { cert, key } = makeCertificate(undefined, { folder })
+  const identity = { cert: readFileSync(cert), key: readFileSync(key) }
+  rmSync(folder, { recursive: true })
+  const server = createServer(identity, (req, res) => {
     const file = files.get(req.url ?? '')
     if (file === undefined) res.writeHead(204).end()
     else res.writeHead(200, { 'Content-Type': file[0] }).end(file[1])
@@ -34,7 +44,7 @@ export async function startPageServer(): Promise<PageServer> {
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
   return {
-    site: `http://127.0.0.1:${port}`,
+    site: `https://127.0.0.1:${port}`,
     close: async () => {
       server.closeAllConnections()
       server.close()

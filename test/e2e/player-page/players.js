@@ -4,20 +4,32 @@ const SESSION = '6e2fb550-c457-11e9-bb97-0800200c9a66'
 const video = document.querySelector('video')
 const errors = []
 
+function startHls(url, options) {
+  const cmcd = { sessionId: SESSION, contentId: 'sample', useHeaders: true }
+  const hls = new Hls({ cmcd, maxBufferLength: 8, ...options })
+  hls.on(Hls.Events.ERROR, (_, { details, response, error }) => {
+    // What it gave up by itself, as when it changes renditions, is no failure.
+    if (details === Hls.ErrorDetails.INTERNAL_ABORTED) return
+    errors.push(`${details} ${response?.code} ${error?.message}`)
+  })
+  hls.loadSource(url)
+  hls.attachMedia(video)
+  return {
+    ready: new Promise((resolve) => hls.once(Hls.Events.MANIFEST_PARSED, resolve)),
+    select: (height) => {
+      hls.nextLevel = hls.levels.findIndex((level) => level.height === height)
+    },
+    destroy: async () => hls.destroy(),
+  }
+}
+
+const sendCookies = (xhr) => {
+  xhr.withCredentials = true
+}
+
 const adapters = {
-  'hls.js': (url) => {
-    const hls = new Hls({ cmcd: { sessionId: SESSION, contentId: 'sample', useHeaders: true }, maxBufferLength: 8 })
-    hls.on(Hls.Events.ERROR, (_, { details, fatal, error }) => errors.push(`${details} ${fatal} ${error?.message}`))
-    hls.loadSource(url)
-    hls.attachMedia(video)
-    return {
-      ready: new Promise((resolve) => hls.once(Hls.Events.MANIFEST_PARSED, resolve)),
-      select: (height) => {
-        hls.nextLevel = hls.levels.findIndex((level) => level.height === height)
-      },
-      destroy: async () => hls.destroy(),
-    }
-  },
+  'hls.js': (url) => startHls(url, {}),
+  'hls.js with cookies': (url) => startHls(url, { xhrSetup: sendCookies }),
   'dash.js': (url) => {
     const player = dashjs.MediaPlayer().create()
     player.updateSettings({
@@ -32,6 +44,12 @@ const adapters = {
     player.on(dashjs.MediaPlayer.events.ERROR, ({ error }) => errors.push(JSON.stringify(error)))
     player.initialize(video, url, false)
     return {
+      rate: 2,
+      // What still comes in when it seeks away would stay behind as such an island.
+      settle: () => {
+        const isFull = (type) => player.getBufferLength(type) >= Math.min(4, video.duration - video.currentTime - 0.5)
+        return until(() => isFull('video') && isFull('audio'))
+      },
       ready: new Promise((resolve) => player.on(dashjs.MediaPlayer.events.STREAM_INITIALIZED, resolve)),
       select: (height) => {
         const { id } = player.getRepresentationsByType('video').find((one) => one.height === height)
@@ -64,25 +82,53 @@ const adapters = {
 
 let adapter
 
+const PATIENCE_MS = 30_000
+
+/** Rejects, with what the element is at, where it comes to nothing: a player that stands still tells no error. */
 const until = (happened) => {
-  return new Promise((resolve) => {
-    const look = () => (happened() ? resolve() : setTimeout(look, 20))
+  return new Promise((resolve, reject) => {
+    const started = performance.now()
+    const look = () => {
+      if (happened()) resolve()
+      else if (performance.now() - started > PATIENCE_MS) reject(new Error(`stands still: ${state()}`))
+      else setTimeout(look, 20)
+    }
     look()
   })
+}
+
+function state() {
+  const { buffered, currentTime, seeking, paused, readyState, videoHeight } = video
+  const ranges = Array.from({ length: buffered.length }, (_, index) => [buffered.start(index), buffered.end(index)])
+  return JSON.stringify({ currentTime, seeking, paused, readyState, videoHeight, ranges, errors })
 }
 
 globalThis.watch = {
   errors,
   open: async (name, url) => {
     adapter = adapters[name](url)
-    await adapter.ready
-    video.playbackRate = 4
+    let isReady = false
+    adapter.ready.then(() => {
+      isReady = true
+    })
+    await until(() => isReady || errors.length > 0)
+    if (!isReady) throw new Error(errors.join(', '))
+    video.playbackRate = adapter.rate ?? 4
     await video.play()
+  },
+  /** Resolves with the errors once there is one. */
+  refused: async (name, url) => {
+    adapter = adapters[name](url)
+    await until(() => errors.length > 0)
+    return errors
   },
   /** Resolves once the picture has come to this second. */
   playTo: (seconds) => until(() => !video.seeking && video.currentTime >= seconds),
   seek: async (seconds) => {
+    video.pause()
+    await adapter.settle?.()
     video.currentTime = seconds
+    await video.play()
     await until(() => !video.seeking && video.currentTime >= seconds)
   },
   /** Resolves once the picture has this height. */

@@ -1,0 +1,115 @@
+/**
+ * The admin API: what each path does, by what it is given to do it with.
+ *
+ * Invariant: whatever an endpoint says fits the schema that the OpenAPI description names for it.
+ */
+
+import type { Purged } from '../cache/purge.ts'
+import type { StoreUsage } from '../cache/store.ts'
+import type { TrafficCount } from '../observe/traffic.ts'
+import type { Endpoint } from './admin-server.ts'
+import { json, jsonLines, problem } from './answer.ts'
+import { checked } from './checked.ts'
+import { type HealthSources, health, readiness } from './health.ts'
+import { openApi } from './openapi.ts'
+import {
+  type LogLevel,
+  logLevel,
+  type ObjectFound,
+  type PurgeBody,
+  purgeBody,
+  type Stats,
+  type WarmBody,
+  type WarmLine,
+  warmBody,
+} from './schemas.ts'
+import { trafficStats } from './traffic-stats.ts'
+
+/** What was asked for means nothing here; the text says where and why. */
+export interface Refused {
+  readonly kind: 'fault'
+  readonly text: string
+}
+
+export interface AdminActions {
+  readonly health: HealthSources
+  readonly purge: (asked: PurgeBody) => Promise<Purged | Refused>
+  /** Ends when the signal fires. */
+  readonly warm: (asked: WarmBody, signal: AbortSignal) => AsyncIterable<WarmLine> | Refused
+  /** @param address a path with its query, or a whole URL */
+  readonly inspect: (address: string) => Promise<ObjectFound | Refused>
+  readonly logLevel: { get(): string; set(level: LogLevel): void }
+  readonly usage: () => {
+    readonly uptimeMs: number
+    readonly store: StoreUsage
+    readonly fills: number
+    readonly runs: number
+  }
+  readonly traffic: () => readonly TrafficCount[]
+}
+
+export function adminEndpoints(actions: AdminActions): ReadonlyMap<string, Endpoint> {
+  const description = openApi()
+  return new Map<string, Endpoint>([
+    ['/health', { isForEverybody: true, methods: { GET: health } }],
+    [
+      '/ready',
+      {
+        isForEverybody: true,
+        methods: { GET: ({ query, isOperator }) => readiness(actions.health, query, isOperator) },
+      },
+    ],
+    ['/stats', { methods: { GET: () => json(200, statsOf(actions)) } }],
+    ['/purge', { methods: { POST: checked(purgeBody, (asked) => purge(asked, actions)) } }],
+    [
+      '/warm',
+      {
+        methods: {
+          POST: checked(warmBody, (asked, { signal }) => {
+            const lines = actions.warm(asked, signal)
+            return 'kind' in lines ? problem(400, lines.text) : jsonLines(lines)
+          }),
+        },
+      },
+    ],
+    ['/objects/', { methods: { GET: ({ rest }) => inspect(rest, actions) } }],
+    [
+      '/log-level',
+      {
+        methods: {
+          GET: () => json(200, { level: actions.logLevel.get() }),
+          PUT: checked(logLevel, ({ level }) => {
+            actions.logLevel.set(level)
+            return json(200, { level })
+          }),
+        },
+      },
+    ],
+    ['/openapi.json', { methods: { GET: () => json(200, description) } }],
+  ])
+}
+
+async function purge(asked: PurgeBody, { purge }: AdminActions) {
+  const outcome = await purge(asked)
+  return 'kind' in outcome ? problem(400, outcome.text) : json(200, { mode: asked.mode ?? 'hard', ...outcome })
+}
+
+async function inspect(rest: string, { inspect }: AdminActions) {
+  const address = /^https?:\/\//i.test(rest) ? rest : `/${rest}`
+  const outcome = await inspect(address)
+  if ('kind' in outcome) return problem(404, `The path behind /objects/: ${outcome.text}`)
+  return json(200, outcome)
+}
+
+function statsOf({ health, usage, traffic }: AdminActions): Stats {
+  const { uptimeMs, store, fills, runs } = usage()
+  return {
+    uptimeSeconds: uptimeMs / 1000,
+    phase: health.phase(),
+    store,
+    fills,
+    runs,
+    origins: Object.fromEntries(health.origins().map(({ name, ...state }) => [name, state])),
+    traffic: trafficStats(traffic()),
+  }
+}
