@@ -6,6 +6,7 @@
 
 import { OriginError } from '../errors.ts'
 import type { Body, BodyReader } from './body.ts'
+import { allocateBytes } from './own-pages.ts'
 import type { ReadBody } from './placed-reader.ts'
 import { PlacedReader } from './placed-reader.ts'
 
@@ -31,7 +32,7 @@ export class BufferedBody implements Body, ReadBody {
   /** Allocates `length` bytes; the caller has asked the Store for them. */
   constructor(length: number) {
     this.length = length
-    this.#buffer = Buffer.allocUnsafeSlow(length)
+    this.#buffer = allocateBytes(length)
   }
 
   /** A body that is complete from the start; it takes the bytes over. */

@@ -12,7 +12,7 @@ export interface Watched {
   readonly loopMaxMs: number
   /** In bytes, at the moment of the question. */
   readonly heapBytes: number
-  /** Of Buffers, alive or not collected yet. */
+  /** Outside of the heap: Buffers, alive or not collected yet. */
   readonly bufferBytes: number
 }
 
@@ -22,13 +22,13 @@ const RESOLUTION_MS = 1
 const loop = monitorEventLoopDelay({ resolution: RESOLUTION_MS })
 loop.enable()
 process.on('message', () => {
-  const { heapUsed, arrayBuffers } = process.memoryUsage()
+  const { heapUsed, external } = process.memoryUsage()
   process.send?.({
     loopP50Ms: loop.percentile(50) / 1e6,
     loopP99Ms: loop.percentile(99) / 1e6,
     loopMaxMs: loop.max / 1e6,
     heapBytes: heapUsed,
-    bufferBytes: arrayBuffers,
+    bufferBytes: external,
   } satisfies Watched)
   loop.reset()
 })
