@@ -59,7 +59,9 @@ export function makeServing(config: Config, parts: ServingParts): Serving {
     return makePassthroughRoute(route, { clock, clientStallMs, uploads, isTrusted, onFault, onFailure })
   })
   const routes = compileRoutes(all)
+  const limits = { maxTargetBytes: config.limits.urlLength, requestRate: requestRateOf(config.limits, isTrusted) }
   const handler = createHandler({
+    ...limits,
     routes,
     cache,
     clock,
@@ -72,15 +74,13 @@ export function makeServing(config: Config, parts: ServingParts): Serving {
     clientStallMs,
     makePace: bytesPerSecond === undefined ? undefined : () => new Pace(bytesPerSecond, clock),
     maxRanges: config.limits.ranges,
-    maxTargetBytes: config.limits.urlLength,
-    requestRate: requestRateOf(config.limits, isTrusted),
   })
   return {
     config,
     isTrusted,
     routes,
     handler,
-    passed: passedTraffic({ routes, clock, accessLog, uploads }),
+    passed: passedTraffic({ ...limits, routes, clock, accessLog, uploads }),
     close: () => {
       for (const { passthrough } of all.filter(isPassthrough)) passthrough.close()
     },

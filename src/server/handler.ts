@@ -5,7 +5,6 @@
  */
 
 import { ttlSeconds } from '../cache/stored-response.ts'
-import type { ClientError } from '../errors.ts'
 import { parseTarget } from '../http/target.ts'
 import { readCmcd } from '../media/cmcd.ts'
 import { isPreflight } from '../media/cors.ts'
@@ -24,6 +23,7 @@ import type { IncomingMessage, ServerResponse } from './messages.ts'
 import { isHttp2 } from './messages.ts'
 import { isPassthrough } from './passed-traffic.ts'
 import type { RequestRate } from './request-rate.ts'
+import { tooManyRequests } from './request-rate.ts'
 import type { Outgoing } from './respond.ts'
 import { respond, sendError, sendNoContent } from './respond.ts'
 import type { Route } from './router.ts'
@@ -41,7 +41,6 @@ export interface HandlerOptions extends ForwardOptions {
 
 export type Handler = (req: IncomingMessage, res: ServerResponse) => void
 
-const TOO_MANY_REQUESTS: ClientError = { status: 429, text: 'Too many requests' }
 const READ_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD'])
 
 export function createHandler(options: HandlerOptions): Handler {
@@ -60,17 +59,19 @@ export function createHandler(options: HandlerOptions): Handler {
       return sendError(unrouted, fault, ['Connection', 'close'])
     }
     const retryAfterSeconds = requestRate?.refuse(req, exchange.startedMs)
-    if (retryAfterSeconds !== undefined) return sendError(unrouted, { ...TOO_MANY_REQUESTS, retryAfterSeconds })
+    const tooMany = retryAfterSeconds === undefined ? undefined : tooManyRequests(retryAfterSeconds)
     const sentTarget = takePathToken(parseTarget(req.url ?? '', maxTargetBytes))
-    if (sentTarget.kind === 'refused') return sendError(unrouted, sentTarget)
+    if (sentTarget.kind === 'refused') return sendError(unrouted, tooMany ?? sentTarget)
     exchange.path = sentTarget.path
     if (readsCmcd) exchange.cmcd = readCmcd(sentTarget.query, req.headers)
 
     const route = routes.find(sentTarget.path)
-    if (route === undefined) return sendError(unrouted, NOT_FOUND)
+    if (route === undefined) return sendError(unrouted, tooMany ?? NOT_FOUND)
     exchange.route = route.match
     const routeHeaders = route.cors?.fieldsFor(req.headers.origin) ?? route.responseHeaders
     const outgoing: Outgoing = { req, res, exchange, routeHeaders, tellsTiming: route.tellsTiming === true }
+    // Now that it is known which site's players may read it.
+    if (tooMany !== undefined) return sendError(outgoing, tooMany)
     if (route.cors !== undefined && isPreflight(req.method, req.headers))
       return sendNoContent(outgoing, route.cors.preflightFields)
     const target = admit(outgoing, sentTarget, route.access)

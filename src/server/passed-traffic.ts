@@ -13,13 +13,15 @@ import type { Duplex } from 'node:stream'
 import type { Clock } from '../clock.ts'
 import { parseTarget } from '../http/target.ts'
 import { admit } from './access/admit.ts'
-import type { TakePathToken } from './access/path-tokens.ts'
 import { pathTokensOf } from './access/path-tokens.ts'
 import type { AccessLog } from './exchange.ts'
 import { beginExchange } from './exchange.ts'
 import { framingFault } from './framing.ts'
 import type { IncomingMessage as RequestMessage } from './messages.ts'
 import { hasContent } from './passed-fields.ts'
+import type { RequestRate } from './request-rate.ts'
+import { tooManyRequests } from './request-rate.ts'
+import { sendError } from './respond.ts'
 import type { AnyRoute, PassthroughRoute, Routes } from './router.ts'
 import type { Uploads } from './uploads.ts'
 
@@ -28,6 +30,9 @@ export interface PassedTrafficOptions {
   readonly clock: Clock
   readonly accessLog: AccessLog
   readonly uploads: Uploads
+  /** As for every other request. */
+  readonly maxTargetBytes?: number | undefined
+  readonly requestRate?: RequestRate | undefined
 }
 
 /** Asked by a listener. */
@@ -42,13 +47,19 @@ export interface PassedTraffic {
   readonly isReceiving: (socket: Duplex) => boolean
 }
 
-export function passedTraffic({ routes, clock, accessLog, uploads }: PassedTrafficOptions): PassedTraffic {
+export function passedTraffic(options: PassedTrafficOptions): PassedTraffic {
+  const { routes, clock, accessLog, uploads, maxTargetBytes, requestRate } = options
   const takePathToken = pathTokensOf(routes.all)
+  const locate = (req: RequestMessage) => {
+    const target = takePathToken(parseTarget(req.url ?? '', maxTargetBytes))
+    if (target.kind === 'refused') return undefined
+    const route = routes.find(target.path)
+    return route !== undefined && isPassthrough(route) ? { route, target } : undefined
+  }
   return {
-    acceptsUpgrade: (req) =>
-      isHandshake(req) && framingFault(req) === undefined && locate(req, routes, takePathToken) !== undefined,
+    acceptsUpgrade: (req) => isHandshake(req) && framingFault(req) === undefined && locate(req) !== undefined,
     upgrade: (req, socket, head) => {
-      const located = locate(req, routes, takePathToken)
+      const located = locate(req)
       if (located === undefined) {
         socket.destroy()
         return
@@ -59,11 +70,12 @@ export function passedTraffic({ routes, clock, accessLog, uploads }: PassedTraff
       exchange.path = target.path
       exchange.route = route.match
       const outgoing = { req, res, exchange, routeHeaders: route.responseHeaders }
+      const retryAfterSeconds = requestRate?.refuse(req, exchange.startedMs)
+      if (retryAfterSeconds !== undefined) return sendError(outgoing, tooManyRequests(retryAfterSeconds))
       if (admit(outgoing, target, route.access) === undefined) return
       route.passthrough.upgrade(outgoing, socket, head)
     },
-    leavesContinue: (req) =>
-      hasContent(req) && framingFault(req) === undefined && locate(req, routes, takePathToken) !== undefined,
+    leavesContinue: (req) => hasContent(req) && framingFault(req) === undefined && locate(req) !== undefined,
     isReceiving: (socket) => uploads.has(socket),
   }
 }
@@ -84,13 +96,6 @@ function responseOn(req: IncomingMessage, socket: Socket): ServerResponse {
 function isHandshake(req: IncomingMessage): boolean {
   const { method, httpVersionMinor, headers } = req
   return method === 'GET' && httpVersionMinor > 0 && headers.upgrade?.toLowerCase() === 'websocket' && !hasContent(req)
-}
-
-function locate(req: RequestMessage, routes: Routes, takePathToken: TakePathToken) {
-  const target = takePathToken(parseTarget(req.url ?? ''))
-  if (target.kind === 'refused') return undefined
-  const route = routes.find(target.path)
-  return route !== undefined && isPassthrough(route) ? { route, target } : undefined
 }
 
 export function isPassthrough(route: AnyRoute): route is PassthroughRoute {

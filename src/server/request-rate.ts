@@ -9,6 +9,7 @@
  */
 
 import { LRUCache } from 'lru-cache'
+import type { ClientError } from '../errors.ts'
 import { clientNetwork } from '../http/client-network.ts'
 import type { Trust } from '../http/forwarded.ts'
 import { forwardingFor } from './for-whom.ts'
@@ -25,6 +26,10 @@ export interface RequestRateOptions {
 }
 
 const MAX_CLIENTS = 100_000
+
+export function tooManyRequests(retryAfterSeconds: number): ClientError {
+  return { status: 429, text: 'Too many requests', retryAfterSeconds }
+}
 
 export class RequestRate {
   readonly #msPerRequest: number

@@ -40,7 +40,8 @@ export function pathTokens(names: readonly string[]): TakePathToken {
     if (opening === undefined) return MISPLACED
     const slash = sentPath.indexOf('/', opening.length)
     const end = slash === -1 ? sentPath.length : slash
-    const behind = parseTarget((sentPath.slice(end) || '/') + sentQuery)
+    // Shorter than the whole, whose length was looked at.
+    const behind = parseTarget((sentPath.slice(end) || '/') + sentQuery, Number.POSITIVE_INFINITY)
     if (behind.kind === 'refused') return behind
     if (openings.some((one) => behind.path.includes(one))) return MISPLACED
     return { ...behind, pathToken: sentPath.slice(1, end) }
