@@ -95,6 +95,7 @@ function planMultipart(ranges: readonly ByteRange[], response: StoredResponse, l
 
 function text(status: number, message: string, morePairs: readonly string[] = []): Plan {
   const bytes = Buffer.from(message)
-  const ownPairs = ['Content-Type', 'text/plain; charset=utf-8', 'Content-Length', String(bytes.length), ...morePairs]
+  const type = ['Content-Type', 'text/plain; charset=utf-8', 'X-Content-Type-Options', 'nosniff']
+  const ownPairs = [...type, 'Content-Length', String(bytes.length), ...morePairs]
   return { status, ownPairs, stored: 'none', parts: [bytes] }
 }

@@ -142,3 +142,20 @@ test('a media type meant for objects is not put on texts, parts or a 304', async
   expect([missing.status, values(missing, 'content-type')]).toEqual([404, ['text/plain; charset=utf-8']])
   expect([notModified.status, values(notModified, 'content-type')]).toEqual([304, []])
 })
+
+test.each([{ Range: 'bytes=10-' }, { 'If-Match': '"other"' }])(
+  'a refusal of %j says once that its type is no guess, as every other answer with content does',
+  async (headers) => {
+    for (const responseHeaders of [{}, { 'X-Content-Type-Options': 'nosniff' }]) {
+      const { s3, port } = await startShield({ routes: [{ match: '/**', responseHeaders }] })
+      s3.put('a.ts', '0123456789')
+      const { status, rawHeaders } = await request(port, {
+        path: '/a.ts',
+        headers: { ...headers } as Record<string, string>,
+      })
+      expect([412, 416]).toContain(status)
+      const said = rawHeaders.filter(([name]) => name.toLowerCase() === 'x-content-type-options')
+      expect(said.map(([, value]) => value)).toEqual(['nosniff'])
+    }
+  },
+)
