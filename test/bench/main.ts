@@ -14,6 +14,7 @@ import { chooseNames, makeParts, type Part } from './parts.ts'
 import { findPeers } from './peers.ts'
 import { tell } from './progress.ts'
 import { machine, markdown, type Report, versions } from './report.ts'
+import { scrapes } from './shield-process.ts'
 
 const { values } = parseArgs({
   options: {
@@ -63,6 +64,7 @@ async function runParts(wanted: ReadonlySet<string>): Promise<Report> {
     date: new Date().toISOString(),
     machine: machine(loadBefore),
     versions: versions(peers),
+    scrapes,
     pace: { ...pace, load: loadTool(), totalSeconds: (performance.now() - startedMs) / 1000 },
     ...together(findings),
     leftOut,

@@ -20,6 +20,8 @@ export interface Report extends Required<Findings> {
     readonly loadBefore: number
   }
   readonly versions: Readonly<Record<string, string>>
+  /** How often the shield's metrics were read meanwhile, and how often it had none. */
+  readonly scrapes: { readonly good: number; readonly failed: number }
   readonly pace: Pace & { readonly load: string; readonly totalSeconds: number }
   /** What was asked for and could not be run, and why. */
   readonly leftOut: readonly string[]
@@ -54,12 +56,13 @@ export function markdown(report: Report): string {
   return `${sections.filter((section) => section !== '').join('\n\n')}\n`
 }
 
-function circumstances({ date, machine: { cpu, cores, loadBefore }, versions: found, pace }: Report): string {
+function circumstances({ date, machine: { cpu, cores, loadBefore }, versions: found, pace, scrapes }: Report): string {
+  const metrics = scrapes.good > 0 ? ' and has its metrics read once a second' : ', and has no metrics to read'
   const programs = Object.entries(found).map(([name, version]) => `${name} ${version}`)
   return [
     `${date}, ${cores} x ${cpu}, ${loadBefore.toFixed(1)} processes running before; ${programs.join(', ')}`,
     `Medians of ${pace.rounds} rounds of ${pace.seconds} s, in alternating order; load from ${pace.load}; ${pace.totalSeconds.toFixed(0)} s in all.`,
-    `${SHIELD} writes an access record a request (to /dev/null) and counts metrics; its peers log nothing. CPU is user and system, of all processes of a server.`,
+    `${SHIELD} writes an access record a request (to /dev/null)${metrics}; its peers log nothing. CPU is user and system, of all processes of a server.`,
   ].join('\n')
 }
 

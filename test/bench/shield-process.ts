@@ -141,11 +141,16 @@ async function listeningOn(port: number, child: ChildProcess, printed: () => str
   return port
 }
 
+/** How often metrics were read, and how often there were none. */
+export const scrapes = { good: 0, failed: 0 }
+
 /** As a monitoring system does, oftener. */
 function scrape(adminPort: number): NodeJS.Timeout {
   return setInterval(async () => {
     try {
-      await (await fetch(`http://127.0.0.1:${adminPort}/metrics`)).arrayBuffer()
+      const response = await fetch(`http://127.0.0.1:${adminPort}/metrics`)
+      await response.arrayBuffer()
+      scrapes[response.ok ? 'good' : 'failed'] += 1
     } catch {
       // It is not up yet, or has just been ended.
     }
