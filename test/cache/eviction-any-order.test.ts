@@ -62,6 +62,7 @@ const STEP = record({
     'put playlist',
     'put object',
     'put object again',
+    'put object whole',
     'put slice',
     'put slice',
     'get',
@@ -99,6 +100,7 @@ class Play {
     const some = this.#open[pick % Math.max(1, this.#open.length)]
     if (act === 'put whole') this.#put(WHOLES[pick % WHOLES.length] ?? 'a', bytes)
     else if (act === 'put playlist') this.#put(PLAYLISTS[pick % PLAYLISTS.length] ?? 'a.m3u8', bytes % 40, true)
+    else if (act === 'put object whole') this.#put(object, bytes)
     else if (act === 'put object') this.#putObject(object, slicedBody(store, object), bytes % 40)
     else if (act === 'put object again') {
       this.#putObject(object, store.peek(object)?.body ?? slicedBody(store, object), bytes % 40)
@@ -171,7 +173,7 @@ class Play {
 
   /** Where the policy is adaptive, to make room takes an object's fields only with the last of its slices. */
   #expectFieldsWithSlices<Result>(makeRoom: () => Result): Result {
-    const before = OBJECTS.filter((object) => this.store.has(object))
+    const before = OBJECTS.filter((object) => this.store.peek(object)?.body.kind === 'sliced')
     const result = makeRoom()
     if (this.eviction instanceof AdaptiveEviction) {
       for (const object of before) {
