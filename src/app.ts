@@ -10,6 +10,7 @@ import type { Phase, RouteOrigins } from './admin/health.ts'
 import { adminActions } from './app-admin.ts'
 import { connectionRules, listenerLimits, refusalLog } from './app-limits.ts'
 import { certificateLog, failureLog } from './app-log.ts'
+import { appMetrics, Certificates } from './app-metrics.ts'
 import { Origins } from './app-origins.ts'
 import { Reloading, type ReloadOutcome } from './app-reload.ts'
 import { makeServing, newest, type Serving, type ServingParts } from './app-serving.ts'
@@ -105,6 +106,8 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   const onRefused = refusalLog(log, clock)
   const rules = () => connectionRules(current().config.limits, current().isTrusted, onRefused)
   const connectionLimit = new ConnectionLimit(rules())
+  const certificates = new Certificates()
+  const logCertificate = certificateLog(log, clock)
   const isShared = config.listen.some(({ reusePort }) => reusePort)
   let phase: Phase = 'starting'
   let admin: RunningAdminServer | undefined
@@ -119,7 +122,17 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     if (config.admin !== undefined) {
       const matched = () => routeOrigins(current().config)
       const health = { phase: () => phase, origins: () => origins.states(), routes: matched }
-      const actions = adminActions({ health, routes: () => current().routes, cache, store, clock, log, traffic })
+      const metrics = appMetrics({ traffic, origins, cache, store, connectionLimit, certificates })
+      const actions = adminActions({
+        health,
+        routes: () => current().routes,
+        cache,
+        store,
+        clock,
+        log,
+        traffic,
+        metrics,
+      })
       admin = await startAdmin(config.admin, isShared, actions, onFault)
       log.info(admin.listener, 'admin listening')
     }
@@ -130,7 +143,10 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
       clock,
       onFault,
       passed,
-      onCertificate: certificateLog(log, clock),
+      onCertificate: (certificate) => {
+        certificates.add(certificate)
+        logCertificate(certificate)
+      },
     })
     for (const listener of server.listeners) log.info(listener, 'listening')
     phase = 'listening'
