@@ -40,7 +40,7 @@ export interface AppOptions {
   /** In place of `limits.stallTimeout`. */
   readonly clientStallMs?: number
   readonly clock?: Clock
-  /** Spreads the pauses before retries; at least 0, less than 1. */
+  /** Spreads the pauses before retries, and chooses access records; at least 0, less than 1. */
   readonly random?: () => number
   /** Reads the configuration again, for a reload that brings none. @throws {ConfigError} */
   readonly readConfig?: () => Promise<Config>
@@ -88,7 +88,8 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     contentTypeFor,
     onFillFailed: failureLog(log, clock),
   })
-  const origins = new Origins({ clock, log, random: options.random ?? Math.random })
+  const { random = Math.random } = options
+  const origins = new Origins({ clock, log, random })
   origins.prepare(config.origins).apply()
   const traffic = new Traffic()
   const parts: ServingParts = {
@@ -98,7 +99,10 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     log,
     uploads: new Uploads(),
     onFault,
-    recorderFor: ({ log: { access } }) => recorder(traffic, access ? createAccessLog(writeLine) : undefined),
+    recorderFor: ({ log: { access, sample } }) => {
+      const sampling = sample === undefined ? undefined : { share: sample, random }
+      return recorder(traffic, access ? createAccessLog(writeLine, sampling) : undefined)
+    },
     clientStallMs: options.clientStallMs,
   }
   const servings: [Serving, ...Serving[]] = [makeServing(config, parts)]
