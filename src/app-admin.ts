@@ -9,6 +9,7 @@ import type { Inspected } from './cache/inspect.ts'
 import type { Store } from './cache/store.ts'
 import type { Clock } from './clock.ts'
 import type { Logger } from './observe/log.ts'
+import type { Metrics } from './observe/metrics.ts'
 import type { Traffic } from './observe/traffic.ts'
 import { requestOwn } from './server/own-request.ts'
 import { addressed, isAddressed, siteOf } from './server/public-address.ts'
@@ -24,9 +25,10 @@ export interface AdminParts {
   readonly clock: Clock
   readonly log: Logger
   readonly traffic: Traffic
+  readonly metrics: Metrics
 }
 
-export function adminActions({ health, routes, cache, store, clock, log, traffic }: AdminParts): AdminActions {
+export function adminActions({ health, routes, cache, store, clock, log, traffic, metrics }: AdminParts): AdminActions {
   const startedMs = clock.now()
   return {
     health,
@@ -76,6 +78,7 @@ export function adminActions({ health, routes, cache, store, clock, log, traffic
       runs: cache.runs,
     }),
     traffic: () => traffic.counts(),
+    metrics,
   }
 }
 

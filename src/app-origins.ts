@@ -10,7 +10,9 @@ import type { OriginState } from './admin/health.ts'
 import type { Clock } from './clock.ts'
 import { isSameOrigin, isSamePlace } from './config/changes.ts'
 import type { CachedRouteConfig, Config, OriginConfig } from './config/schema.ts'
+import { Histogram } from './observe/histogram.ts'
 import type { Logger } from './observe/log.ts'
+import type { OriginReading } from './observe/origin-metrics.ts'
 import {
   composeHttpOrigin,
   composeS3Origin,
@@ -18,6 +20,7 @@ import {
   type ResilientOptions,
   type ResilientOrigin,
 } from './origin/compose.ts'
+import { OriginCounts } from './origin/counts.ts'
 import { failover } from './origin/failover.ts'
 import type { HedgeSettings } from './origin/hedging.ts'
 import type { Origin } from './origin/origin.ts'
@@ -46,6 +49,11 @@ interface Running {
   readonly origin: ReplaceableOrigin
 }
 
+interface Counted {
+  readonly counts: OriginCounts
+  readonly queueWait: Histogram
+}
+
 /** What a newer configuration has that differs. */
 export interface PreparedOrigins {
   /** Origins of a bucket whose keys have changed: they have not been used yet. */
@@ -61,6 +69,8 @@ export class Origins {
   /** No route asks these any more; what was begun with them may still. */
   readonly #left: ReplaceableOrigin[] = []
   #running: ReadonlyMap<string, Running> = new Map()
+  /** Of every name there has been: a newer configuration goes on with them. */
+  readonly #counted = new Map<string, Counted>()
 
   constructor(dependencies: ResilientDependencies) {
     this.#dependencies = dependencies
@@ -76,7 +86,7 @@ export class Origins {
     for (const [name, config] of Object.entries(configs)) {
       const running = this.#running.get(name)?.config
       if (running !== undefined && isSameOrigin(running, config)) continue
-      const origin = makeOrigin(name, config, this.#dependencies)
+      const origin = makeOrigin(name, config, { ...this.#dependencies, counts: this.#countedFor(name).counts })
       made.set(name, origin)
       if (running !== undefined && hasNewKeys(running, config)) rekeyed.push(origin)
     }
@@ -118,6 +128,23 @@ export class Origins {
       const { maxSockets, maxQueued } = config.pool
       return { name, circuit: origin.circuit(), pool: { ...origin.usage(), maxSockets, maxQueued } }
     })
+  }
+
+  readings(): readonly OriginReading[] {
+    return this.states().map((state) => {
+      const { counts, queueWait } = this.#countedFor(state.name)
+      const allowedPerSecond = this.#running.get(state.name)?.origin.allowedPerSecond() ?? Number.POSITIVE_INFINITY
+      return { ...state, allowedPerSecond, counts, queueWaitMs: queueWait.read() }
+    })
+  }
+
+  #countedFor(name: string): Counted {
+    const known = this.#counted.get(name)
+    if (known !== undefined) return known
+    const queueWait = new Histogram()
+    const counted = { counts: new OriginCounts(queueWait), queueWait }
+    this.#counted.set(name, counted)
+    return counted
   }
 
   /** Ends idle connections now and the others when their answers end. */

@@ -10,6 +10,7 @@ import type { Phase, RouteOrigins } from './admin/health.ts'
 import { adminActions } from './app-admin.ts'
 import { connectionRules, listenerLimits, refusalLog } from './app-limits.ts'
 import { certificateLog, failureLog } from './app-log.ts'
+import { appMetrics, Certificates } from './app-metrics.ts'
 import { Origins } from './app-origins.ts'
 import { Reloading, type ReloadOutcome } from './app-reload.ts'
 import { makeServing, newest, type Serving, type ServingParts } from './app-serving.ts'
@@ -39,7 +40,7 @@ export interface AppOptions {
   /** In place of `limits.stallTimeout`. */
   readonly clientStallMs?: number
   readonly clock?: Clock
-  /** Spreads the pauses before retries; at least 0, less than 1. */
+  /** Spreads the pauses before retries, and chooses access records; at least 0, less than 1. */
   readonly random?: () => number
   /** Reads the configuration again, for a reload that brings none. @throws {ConfigError} */
   readonly readConfig?: () => Promise<Config>
@@ -87,7 +88,8 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     contentTypeFor,
     onFillFailed: failureLog(log, clock),
   })
-  const origins = new Origins({ clock, log, random: options.random ?? Math.random })
+  const { random = Math.random } = options
+  const origins = new Origins({ clock, log, random })
   origins.prepare(config.origins).apply()
   const traffic = new Traffic()
   const parts: ServingParts = {
@@ -97,7 +99,10 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     log,
     uploads: new Uploads(),
     onFault,
-    recorderFor: ({ log: { access } }) => recorder(traffic, access ? createAccessLog(writeLine) : undefined),
+    recorderFor: ({ log: { access, sample } }) => {
+      const sampling = sample === undefined ? undefined : { share: sample, random }
+      return recorder(traffic, access ? createAccessLog(writeLine, sampling) : undefined)
+    },
     clientStallMs: options.clientStallMs,
   }
   const servings: [Serving, ...Serving[]] = [makeServing(config, parts)]
@@ -105,6 +110,8 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   const onRefused = refusalLog(log, clock)
   const rules = () => connectionRules(current().config.limits, current().isTrusted, onRefused)
   const connectionLimit = new ConnectionLimit(rules())
+  const certificates = new Certificates()
+  const logCertificate = certificateLog(log, clock)
   const isShared = config.listen.some(({ reusePort }) => reusePort)
   let phase: Phase = 'starting'
   let admin: RunningAdminServer | undefined
@@ -119,7 +126,17 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     if (config.admin !== undefined) {
       const matched = () => routeOrigins(current().config)
       const health = { phase: () => phase, origins: () => origins.states(), routes: matched }
-      const actions = adminActions({ health, routes: () => current().routes, cache, store, clock, log, traffic })
+      const metrics = appMetrics({ traffic, origins, cache, store, connectionLimit, certificates })
+      const actions = adminActions({
+        health,
+        routes: () => current().routes,
+        cache,
+        store,
+        clock,
+        log,
+        traffic,
+        metrics,
+      })
       admin = await startAdmin(config.admin, isShared, actions, onFault)
       log.info(admin.listener, 'admin listening')
     }
@@ -130,7 +147,10 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
       clock,
       onFault,
       passed,
-      onCertificate: certificateLog(log, clock),
+      onCertificate: (certificate) => {
+        certificates.add(certificate)
+        logCertificate(certificate)
+      },
     })
     for (const listener of server.listeners) log.info(listener, 'listening')
     phase = 'listening'

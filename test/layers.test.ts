@@ -18,6 +18,7 @@ const ALLOWED: Readonly<Record<string, readonly string[] | '*'>> = {
   'app-admin': ['admin', 'server', 'cache', 'observe', 'clock'],
   'app-origins': ['origin', 'config', 'observe', 'clock', 'admin'],
   'app-log': '*',
+  'app-metrics': ['server', 'cache', 'observe'],
   'app-reload': '*',
   'app-serving': '*',
   'service-manager': [],

@@ -6,9 +6,10 @@
 
 import type { Purged } from '../cache/purge.ts'
 import type { StoreUsage } from '../cache/store.ts'
+import type { Metrics } from '../observe/metrics.ts'
 import type { TrafficCount } from '../observe/traffic.ts'
 import type { Endpoint } from './admin-server.ts'
-import { json, jsonLines, problem } from './answer.ts'
+import { type AdminAnswer, json, jsonLines, problem } from './answer.ts'
 import { checked } from './checked.ts'
 import { type HealthSources, health, readiness } from './health.ts'
 import { openApi } from './openapi.ts'
@@ -46,6 +47,7 @@ export interface AdminActions {
     readonly runs: number
   }
   readonly traffic: () => readonly TrafficCount[]
+  readonly metrics: Metrics
 }
 
 export function adminEndpoints(actions: AdminActions): ReadonlyMap<string, Endpoint> {
@@ -60,6 +62,7 @@ export function adminEndpoints(actions: AdminActions): ReadonlyMap<string, Endpo
       },
     ],
     ['/stats', { methods: { GET: () => json(200, statsOf(actions)) } }],
+    ['/metrics', { methods: { GET: () => exposed(actions.metrics) } }],
     ['/purge', { methods: { POST: checked(purgeBody, (asked) => purge(asked, actions)) } }],
     [
       '/warm',
@@ -87,6 +90,10 @@ export function adminEndpoints(actions: AdminActions): ReadonlyMap<string, Endpo
     ],
     ['/openapi.json', { methods: { GET: () => json(200, description) } }],
   ])
+}
+
+async function exposed({ contentType, text }: Metrics): Promise<AdminAnswer> {
+  return { status: 200, contentType, body: await text() }
 }
 
 async function purge(asked: PurgeBody, { purge }: AdminActions) {

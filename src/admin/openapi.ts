@@ -84,6 +84,11 @@ export function openApi(): Json {
         },
       },
       '/stats': { get: reads('stats', 'Figures since the start', json(stats)) },
+      '/metrics': {
+        get: reads('metrics', 'Figures in the text format of Prometheus', {
+          'text/plain': { schema: { type: 'string' } },
+        }),
+      },
       '/purge': { post: changes('purge', 'Takes out of memory, or declares stale', purgeBody, json(purged)) },
       '/warm': {
         post: changes('warm', 'Fetches ahead; a line an object as it is there, and one at the end', warmBody, {

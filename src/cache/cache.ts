@@ -53,6 +53,16 @@ export interface FillFailure {
   readonly error: OriginError
 }
 
+/** Since the start. Numbers only ever grow. */
+export interface CacheCounts {
+  /** Fills that are over, by how they ended. */
+  readonly fills: Readonly<Record<FillEnd, number>>
+  /** Answers that were fetched for one request alone and not kept. */
+  readonly passed: number
+}
+
+export type FillEnd = 'complete' | 'notModified' | 'uncacheable' | 'failed'
+
 export interface CacheRequest {
   readonly key: CacheKey
   readonly origin: Origin
@@ -109,6 +119,7 @@ export class Cache {
   readonly #variants: Variants
   readonly #encoder: Encoder
   readonly #uncacheable = new UncacheableKeys()
+  readonly #counts = { fills: { complete: 0, notModified: 0, uncacheable: 0, failed: 0 }, passed: 0 }
   #isClosed = false
 
   constructor(options: CacheOptions) {
@@ -137,6 +148,10 @@ export class Cache {
   /** Fills under way. */
   get fills(): number {
     return this.#fills.size
+  }
+
+  get counts(): CacheCounts {
+    return this.#counts
   }
 
   /** Requests for slices under way. */
@@ -411,6 +426,7 @@ export class Cache {
   #onOver(fill: Fill): void {
     if (this.#fills.get(fill.key) === fill) this.#fills.delete(fill.key)
     const { state, origin, objectKey } = fill
+    if (state.kind !== 'requesting' && state.kind !== 'filling') this.#counts.fills[state.kind] += 1
     if (state.kind === 'failed') this.#options.onFillFailed({ originName: origin.name, objectKey, error: state.error })
     if (state.kind === 'uncacheable') this.#uncacheable.remember(fill.key, state, this.#options.clock.now())
   }
@@ -421,6 +437,7 @@ export class Cache {
     const asked = { ...request, priority, askedWith: askedWith(request), sendOwn: client?.sendOwn }
     const passing = await pass(asked, known, isRemembered, this.#options)
     if (passing === undefined) return undefined
+    this.#counts.passed += 1
     if (passing.isStorable) this.#uncacheable.forget(this.#fillKey(request))
     return { response: passing.response, status: passed('uri-miss', passing.response.status, known.reason) }
   }

@@ -200,6 +200,7 @@ export class ResumingBody implements OriginBody {
       key: objectKey,
       range: { first: this.#position, ...(end < total && { last: end - 1 }) },
       validators: { ifMatch: etag },
+      ...(this.#resumes > 0 && { isResume: true }),
       priority,
       signal: signal === undefined ? own : AbortSignal.any([signal, own]),
     })

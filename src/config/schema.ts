@@ -8,7 +8,7 @@
 import * as z from 'zod'
 import { address, type HostAndPort, network, parseAddress } from './address.ts'
 import { admin } from './admin.ts'
-import { flag, oneOf, size } from './kinds.ts'
+import { flag, numberUpTo, oneOf, size } from './kinds.ts'
 import { limits } from './limits.ts'
 import { EVEN_IF_WRONG, EVEN_IF_WRONG_IN_LIST, list, option, optionWithDefault, section } from './option.ts'
 import { origins } from './origins.ts'
@@ -96,8 +96,16 @@ const log = section({
     'info',
   ),
   access: optionWithDefault(flag, 'One record for every request.', true),
+  sample: option(
+    numberUpTo(0, 1),
+    'Share of the access records that are written: 0.1 is one in 10. Failures and answers that took a second to begin are always written. Default: all.',
+  ).optional(),
   format: optionWithDefault(oneOf(['json', 'pretty']), 'json for machines, pretty for people.', 'json'),
 })
+  .superRefine(({ sample, access }, context) => {
+    if (sample === undefined || access !== false) return
+    context.addIssue({ code: 'custom', path: ['sample'], message: 'has no meaning where access is false' })
+  }, EVEN_IF_WRONG)
   .prefault({})
   .meta({ description: 'The log, on standard output.' })
 

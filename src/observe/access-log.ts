@@ -5,13 +5,30 @@
  * program goes through JSON.stringify.
  */
 
-import type { AccessLog, ExchangeEnd } from './access-record.ts'
+import type { AccessLog, AccessRecord, ExchangeEnd } from './access-record.ts'
 
 /** pino's `info`. */
 const LEVEL = 30
 
-/** Writes records as lines, with their ends, in the order in which they come. */
-export function createAccessLog(write: (line: string) => void): AccessLog {
+/** An answer that took so long to begin is slow, and so is one whose client left after as long without it. */
+const SLOW_MS = 1000
+const SERVER_ERRORS = 500
+
+export interface Sampling {
+  /** Of the records, as many are written: above 0 and up to 1. */
+  readonly share: number
+  /** At least 0, less than 1. */
+  readonly random: () => number
+}
+
+/**
+ * Writes records as lines, with their ends, in the order in which they come.
+ *
+ * @param sampling without it all are written; with it all failures and slow answers, and of the others some, which say
+ * for how many they stand: `"sample":0.1`
+ */
+export function createAccessLog(write: (line: string) => void, sampling?: Sampling): AccessLog {
+  const standing = sampling === undefined ? '' : `,"sample":${sampling.share}`
   const opening = new Opening()
   const client = new Member('client')
   const method = new Member('method')
@@ -19,6 +36,8 @@ export function createAccessLog(write: (line: string) => void): AccessLog {
   const route = new Member('route')
   const origin = new Member('origin')
   return (record) => {
+    const isChosen = sampling !== undefined && isOrdinary(record)
+    if (isChosen && sampling.random() >= sampling.share) return
     const { path, ttfbMs, durationMs, range, cmcd, error } = record
     let line = opening.at(record.startedMs + durationMs) + client.of(record.client) + method.of(record.method)
     if (path !== undefined) line += `,"path":${JSON.stringify(path)}`
@@ -29,8 +48,13 @@ export function createAccessLog(write: (line: string) => void): AccessLog {
     if (range !== undefined) line += `,"range":${JSON.stringify(range)}`
     if (cmcd !== undefined) line += `,"cmcd":${JSON.stringify(cmcd)}`
     if (error !== undefined) line += `,"error":${JSON.stringify(error.message)}`
+    if (isChosen) line += standing
     write(`${line},"msg":"request"}\n`)
   }
+}
+
+function isOrdinary({ status, end, error, ttfbMs, durationMs }: AccessRecord): boolean {
+  return status < SERVER_ERRORS && end !== 'cut' && error === undefined && (ttfbMs ?? durationMs) < SLOW_MS
 }
 
 const END: Readonly<Record<ExchangeEnd, string>> = {

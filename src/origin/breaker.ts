@@ -15,6 +15,7 @@
  */
 import type { Clock } from '../clock.ts'
 import { isFailedAnswer } from './attempt.ts'
+import type { OriginCounts } from './counts.ts'
 import { isOriginFault, NotSentError } from './failure.ts'
 import type { Fetch, OriginLog } from './origin.ts'
 import { SlidingCount } from './sliding-count.ts'
@@ -33,6 +34,8 @@ export interface BreakerOptions extends BreakerSettings {
   readonly name: string
   readonly clock: Clock
   readonly log: OriginLog
+  /** @default counted for nobody */
+  readonly counts?: OriginCounts
 }
 
 export type CircuitState = 'closed' | 'open' | 'half-open'
@@ -68,13 +71,15 @@ export class CircuitBreaker {
   /** The same, through the circuit: refused with a {@link NotSentError} while that is open. */
   guard(fetch: Fetch): Fetch {
     return async (request) => {
-      const admitted = this.#admit()
+      let admitted: State | undefined
       try {
+        admitted = this.#admit()
         const response = await fetch(request)
         this.#count(admitted, isFailedAnswer(response) ? 'failure' : 'success')
         return response
       } catch (error) {
-        this.#count(admitted, isOriginFault(error) ? 'failure' : 'neither')
+        this.#options.counts?.failed(error)
+        if (admitted !== undefined) this.#count(admitted, isOriginFault(error) ? 'failure' : 'neither')
         throw error
       }
     }
@@ -140,7 +145,8 @@ export class CircuitBreaker {
   }
 
   #open(openForMs: number, counts: Readonly<Record<string, number>> = {}): void {
-    const { name, clock, log } = this.#options
+    const { name, clock, log, counts: told } = this.#options
+    if (told !== undefined) told.circuitOpenings += 1
     this.#state = { is: 'open', openForMs, untilMs: clock.now() + openForMs }
     const fields = { origin: name, circuit: 'open', openForMs, ...counts }
     log.warn(fields, `${name}: fails; the circuit is open and nothing is asked for ${openForMs} ms`)

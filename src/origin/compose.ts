@@ -13,9 +13,10 @@
  *   is asked, or its circuit is open and they never began.
  */
 import { type BreakerSettings, CircuitBreaker, type CircuitState } from './breaker.ts'
+import { OriginCounts } from './counts.ts'
 import { type HedgeSettings, hedging } from './hedging.ts'
 import { createHttpOrigin, type HttpOriginOptions } from './http.ts'
-import type { Origin } from './origin.ts'
+import type { OriginRequest, PacedOrigin } from './origin.ts'
 import { RetryBudget } from './retry-budget.ts'
 import { retrying } from './retrying.ts'
 import { createS3Origin, type S3OriginOptions } from './s3.ts'
@@ -33,7 +34,7 @@ export interface ResilientDependencies extends OriginDependencies {
   readonly random: () => number
 }
 
-export interface ResilientOrigin extends Origin {
+export interface ResilientOrigin extends PacedOrigin {
   /** Whether the origin is thought to be well. */
   circuit(): CircuitState
 }
@@ -55,18 +56,23 @@ export function composeHttpOrigin(
 }
 
 function resilient(
-  origin: Origin,
+  origin: PacedOrigin,
   { retry, breaker, hedge }: ResilientOptions,
-  { random, clock, log }: ResilientDependencies,
+  { random, clock, log, counts = new OriginCounts() }: ResilientDependencies,
 ): ResilientOrigin {
   const { name } = origin
-  const circuit = new CircuitBreaker({ ...breaker, name, clock, log })
+  const circuit = new CircuitBreaker({ ...breaker, name, clock, log, counts })
   const guarded = circuit.guard((request) => origin.fetch(request))
   const isQueued = () => origin.usage().queued > 0
-  const hedged = hedge === undefined ? guarded : hedging(guarded, { ...hedge, clock, isQueued })
+  const hedged = hedge === undefined ? guarded : hedging(guarded, { ...hedge, clock, isQueued, counts })
+  const retried = retrying(hedged, { ...retry, name, clock, random, counts, budget: new RetryBudget() })
   return {
     name,
-    fetch: retrying(hedged, { ...retry, name, clock, random, budget: new RetryBudget() }),
+    fetch: (request: OriginRequest) => {
+      if (request.isResume === true) counts.resumes += 1
+      return retried(request)
+    },
+    allowedPerSecond: () => origin.allowedPerSecond(),
     usage: () => origin.usage(),
     close: () => origin.close(),
     circuit: () => circuit.state,

@@ -115,8 +115,8 @@ export class GatedHandler<Request extends object, Response extends AttemptRespon
     if (!(stream instanceof Readable)) throw new Error('a response whose body is no stream')
     if (stream.closed) permit.release()
     else stream.once('close', () => permit.release())
-    const { name, clock, stallTimeoutMs } = this.#options
-    return new StreamBody(stream, { name, signal, contentLength, stallTimeoutMs, clock })
+    const { name, pool, clock, stallTimeoutMs } = this.#options
+    return new StreamBody(stream, { name, signal, contentLength, stallTimeoutMs, clock, counts: pool.counts })
   }
 }
 

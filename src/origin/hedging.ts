@@ -7,6 +7,7 @@
  */
 import type { Clock } from '../clock.ts'
 import { type Attempt, attempted, discard, isFailedAnswer, isRepeatable } from './attempt.ts'
+import type { OriginCounts } from './counts.ts'
 import type { Fetch, OriginRequest, OriginResponse } from './origin.ts'
 
 /** When the second request is sent: after a fixed time, or after what that percentage of recent requests took. */
@@ -22,9 +23,11 @@ export interface HedgingOptions extends HedgeSettings {
   readonly clock: Clock
   /** Whether requests queue for the origin already: then they are slow because of us, and one more would make it worse. */
   readonly isQueued: () => boolean
+  /** @default counted for nobody */
+  readonly counts?: OriginCounts
 }
 
-export function hedging(fetch: Fetch, { trigger, maxShare, clock, isQueued }: HedgingOptions): Fetch {
+export function hedging(fetch: Fetch, { trigger, maxShare, clock, isQueued, counts }: HedgingOptions): Fetch {
   const allowance = new Allowance(maxShare)
   const recent = new RecentTimes()
   const race = (request: OriginRequest, delayMs: number | undefined) =>
@@ -75,7 +78,9 @@ export function hedging(fetch: Fetch, { trigger, maxShare, clock, isQueued }: He
         delayMs === undefined
           ? undefined
           : clock.after(delayMs, () => {
-              if (!isQueued() && allowance.take()) send()
+              if (isQueued() || !allowance.take()) return
+              if (counts !== undefined) counts.hedges += 1
+              send()
             })
       send()
     })

@@ -38,6 +38,7 @@ export interface ExchangeOptions {
   readonly responseTimeoutMs: number
   readonly stallTimeoutMs: number
   readonly clock: Clock
+  readonly counts: { receivedBytes: number }
   readonly onAnswer: (status: number) => void
   readonly onOver: () => void
 }
@@ -152,7 +153,7 @@ class HttpExchange implements Dispatcher.DispatchHandler {
   }
 
   #answer(controller: Dispatcher.DispatchController, status: number, head: AnswerHead): void {
-    const { name, clock, stallTimeoutMs, onAnswer } = this.#options
+    const { name, clock, counts, stallTimeoutMs, onAnswer } = this.#options
     const { method } = this.#request
     const { headers, setCookies, transferCoding, contentLength } = head
     if (transferCoding !== undefined && transferCoding !== 'chunked') {
@@ -177,7 +178,7 @@ class HttpExchange implements Dispatcher.DispatchHandler {
         resume: () => controller.resume(),
         destroy: () => this.#discard(),
       },
-      { name, clock, stallTimeoutMs, signal: this.#request.signal, contentLength },
+      { name, clock, counts, stallTimeoutMs, signal: this.#request.signal, contentLength },
     )
     this.#state = { is: 'answered', body, isDelimited }
     this.#response.resolve({ status, headers, setCookies, body })

@@ -11,7 +11,7 @@ import { givenUp, StaleSocketError } from './failure.ts'
 import { exchange } from './http-exchange.ts'
 import { requestFields } from './http-fields.ts'
 import { HttpSockets } from './http-sockets.ts'
-import type { Origin, OriginLog, OriginRequest, OriginResponse, PoolUsage } from './origin.ts'
+import type { OriginLog, OriginRequest, OriginResponse, PacedOrigin, PoolUsage } from './origin.ts'
 import { ConnectionPool } from './pool.ts'
 import { RateLimiter } from './rate-limiter.ts'
 import type { LimitSettings, OriginDependencies, PoolSettings } from './settings.ts'
@@ -24,14 +24,14 @@ export interface HttpOriginOptions {
 }
 
 /** Nothing is connected before the first fetch, so a server that is down is not noticed here. */
-export function createHttpOrigin(name: string, options: HttpOriginOptions, deps: OriginDependencies): Origin {
+export function createHttpOrigin(name: string, options: HttpOriginOptions, deps: OriginDependencies): PacedOrigin {
   return new HttpOrigin(name, options, deps)
 }
 
 /** A wrong certificate fails every request alike; the log hears of it once in this time. */
 const ERROR_LOG_INTERVAL_MS = 10_000
 
-class HttpOrigin implements Origin {
+class HttpOrigin implements PacedOrigin {
   readonly name: string
   readonly #options: HttpOriginOptions
   readonly #clock: Clock
@@ -41,7 +41,8 @@ class HttpOrigin implements Origin {
   #isClosed = false
   #lastErrorLogAt = Number.NEGATIVE_INFINITY
 
-  constructor(name: string, options: HttpOriginOptions, { clock, log }: OriginDependencies) {
+  constructor(name: string, options: HttpOriginOptions, deps: OriginDependencies) {
+    const { clock, log } = deps
     this.name = name
     this.#options = options
     this.#clock = clock
@@ -49,7 +50,7 @@ class HttpOrigin implements Origin {
     const { url, pool, limits } = options
     this.#sockets = new HttpSockets({ url, clock, ...pool })
     const rate = new RateLimiter(limits.requestsPerSecond)
-    this.#pool = new ConnectionPool({ name, clock, log, ...pool, queueTimeoutMs: limits.queueTimeoutMs, rate })
+    this.#pool = new ConnectionPool({ ...deps, name, ...pool, queueTimeoutMs: limits.queueTimeoutMs, rate })
   }
 
   async fetch(request: OriginRequest): Promise<OriginResponse> {
@@ -71,6 +72,7 @@ class HttpOrigin implements Origin {
       return await exchange(sent, {
         name,
         clock: this.#clock,
+        counts: this.#pool.counts,
         sockets: this.#sockets,
         responseTimeoutMs,
         stallTimeoutMs,
@@ -87,6 +89,10 @@ class HttpOrigin implements Origin {
 
   usage(): PoolUsage {
     return { inUse: this.#pool.inUse, free: this.#sockets.freeCount, queued: this.#pool.queued }
+  }
+
+  allowedPerSecond(): number {
+    return this.#pool.allowedPerSecond
   }
 
   /** Resolves when the last answer under way has ended; a caller in a hurry aborts its signals. */

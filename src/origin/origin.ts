@@ -42,6 +42,8 @@ export interface OriginRequest {
   readonly onInformational?: (status: number, fields: FieldPairs) => void
   readonly range?: OriginRange
   readonly validators?: Validators
+  /** It goes on with a body that broke off. @default false */
+  readonly isResume?: boolean
   /** How urgent: waiting requests are served in this order. */
   readonly priority: OriginPriority
   /** Ends the request at any stage: queued, connecting, waiting, or half way through the body. */
@@ -96,6 +98,12 @@ export interface Origin {
   usage(): PoolUsage
   /** Ends idle connections now and the others when their answers end. */
   close(): Promise<void>
+}
+
+/** An origin that is asked at a pace. */
+export interface PacedOrigin extends Origin {
+  /** Requests per second that may be sent at this moment; Infinity where nothing limits them. */
+  allowedPerSecond(): number
 }
 
 /** Only the asking: what retries, hedging and the circuit breaker take and give back. */

@@ -11,6 +11,7 @@
  */
 import type { Clock } from '../clock.ts'
 import { OriginError } from '../errors.ts'
+import { OriginCounts } from './counts.ts'
 import { NotSentError } from './failure.ts'
 import type { OriginLog, OriginPriority } from './origin.ts'
 import type { RateLimiter } from './rate-limiter.ts'
@@ -35,9 +36,11 @@ export interface ConnectionPoolOptions {
   readonly rate: RateLimiter
   readonly clock: Clock
   readonly log: OriginLog
+  /** @default counted for nobody */
+  readonly counts?: OriginCounts
 }
 
-/** The warning comes at most once in this time, however many wait. */
+/** Each warning comes at most once in this time, however many requests it is about. */
 const WARNING_INTERVAL_MS = 15_000
 
 /** Whole seconds after which those who were refused may come again. */
@@ -53,6 +56,8 @@ interface Waiter {
 }
 
 export class ConnectionPool {
+  /** Those of its origin. */
+  readonly counts: OriginCounts
   readonly #options: ConnectionPoolOptions
   /** Highest class first. */
   readonly #lines: readonly WaitingLine<Waiter>[]
@@ -62,9 +67,11 @@ export class ConnectionPool {
   #isWatching = false
   #isPacing = false
   #lastWarningAtMs = Number.NEGATIVE_INFINITY
+  #lastRefusalLogAtMs = Number.NEGATIVE_INFINITY
 
   constructor(options: ConnectionPoolOptions) {
     this.#options = options
+    this.counts = options.counts ?? new OriginCounts()
     const line = () => new WaitingLine<Waiter>()
     this.#lineOf = { playlist: line(), segment: line(), 'read-ahead': line(), refresh: line() }
     const { playlist, segment, 'read-ahead': readAhead, refresh } = this.#lineOf
@@ -73,6 +80,11 @@ export class ConnectionPool {
 
   get inUse(): number {
     return this.#inUse
+  }
+
+  /** Requests per second that may leave at this moment; Infinity where nothing limits them. */
+  get allowedPerSecond(): number {
+    return this.#options.rate.allowedPerSecond(this.#options.clock.now())
   }
 
   get queued(): number {
@@ -91,6 +103,8 @@ export class ConnectionPool {
     const queued = this.queued
     if (queued === 0 && this.#inUse < maxSockets && rate.take(clock.now()) === 0) {
       this.#inUse += 1
+      this.counts.requests += 1
+      this.counts.queueWait.observe(0)
       return Promise.resolve(this.#permit())
     }
     const line = this.#lineOf[priority]
@@ -101,7 +115,10 @@ export class ConnectionPool {
   /** What came of a request that had a permit: the rate learns from it. */
   answered(status: number): void {
     const isRefusal = status === SERVICE_UNAVAILABLE || status === TOO_MANY_REQUESTS
-    this.#options.rate.answered(isRefusal, this.#options.clock.now())
+    const now = this.#options.clock.now()
+    this.counts.answered(status)
+    this.#options.rate.answered(isRefusal, now)
+    if (isRefusal) this.#reportRefusal(status, now)
   }
 
   /** Resolves when every permit is back and nobody waits for one. */
@@ -161,7 +178,11 @@ export class ConnectionPool {
         return
       }
       this.#inUse += 1
-      line.shift()?.admit()
+      const waiter = line.shift()
+      if (waiter === undefined) continue
+      this.counts.requests += 1
+      this.counts.queueWait.observe(clock.now() - waiter.queuedAtMs)
+      waiter.admit()
     }
   }
 
@@ -181,6 +202,16 @@ export class ConnectionPool {
     if (lowest === undefined || this.#lines.indexOf(lowest) <= this.#lines.indexOf(line)) return false
     lowest.pop()?.refuse(this.#full())
     return true
+  }
+
+  /** An origin that is asked too often says so to every request. */
+  #reportRefusal(status: number, now: number): void {
+    if (Math.abs(now - this.#lastRefusalLogAtMs) < WARNING_INTERVAL_MS) return
+    this.#lastRefusalLogAtMs = now
+    const { name, log, rate } = this.#options
+    const perSecond = rate.allowedPerSecond(now)
+    const allowed = Number.isFinite(perSecond) ? { requestsPerSecond: Math.round(perSecond) } : {}
+    log.warn({ origin: name, status, ...allowed }, `${name}: answers ${status}, which asks for fewer requests`)
   }
 
   #full(): OriginError {

@@ -19,6 +19,8 @@ export interface BodyOptions {
   /** How long a waiting reader waits for the next bytes. */
   readonly stallTimeoutMs: number
   readonly clock: Clock
+  /** Told of every byte that comes. @default nobody */
+  readonly counts?: { receivedBytes: number }
 }
 
 /** Where the bytes come from. */
@@ -117,6 +119,8 @@ export class ReceivedBody implements OriginBody {
   push(chunk: Buffer): void {
     if (this.#state.is !== 'open') return
     this.#receivedBytes += chunk.length
+    const { counts } = this.#options
+    if (counts !== undefined) counts.receivedBytes += chunk.length
     const waiting = this.#waiting
     if (waiting !== undefined) {
       this.#waiting = undefined

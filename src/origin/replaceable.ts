@@ -45,6 +45,11 @@ export class ReplaceableOrigin implements ResilientOrigin {
   }
 
   /** Of the one that is asked now. */
+  allowedPerSecond(): number {
+    return this.#current.allowedPerSecond()
+  }
+
+  /** Of the one that is asked now. */
   usage(): PoolUsage {
     return this.#current.usage()
   }

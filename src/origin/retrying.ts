@@ -16,6 +16,7 @@
 import type { Clock } from '../clock.ts'
 import { OriginError } from '../errors.ts'
 import { attempted, discard, failedAttempt, isRepeatable, outcomeOf } from './attempt.ts'
+import type { OriginCounts } from './counts.ts'
 import { DeadlineError, StaleSocketError } from './failure.ts'
 import type { Fetch, OriginRequest } from './origin.ts'
 import type { RetryBudget } from './retry-budget.ts'
@@ -31,13 +32,15 @@ export interface RetryingOptions {
   readonly clock: Clock
   /** At least 0, less than 1. */
   readonly random: () => number
+  /** @default counted for nobody */
+  readonly counts?: OriginCounts
 }
 
 const FIRST_PAUSE_MS = 50
 const LONGEST_PAUSE_MS = 2000
 
 export function retrying(fetch: Fetch, options: RetryingOptions): Fetch {
-  const { name, maxAttempts, deadlineMs, budget, clock, random } = options
+  const { name, maxAttempts, deadlineMs, budget, clock, random, counts } = options
 
   const untilAnswered = async (request: OriginRequest, signal: AbortSignal, dueAtMs: number) => {
     let hasMetStaleSocket = false
@@ -58,6 +61,7 @@ export function retrying(fetch: Fetch, options: RetryingOptions): Fetch {
       if (now + pauseMs >= dueAtMs || !budget.take(now)) return outcomeOf(made)
       discard(made)
       if (pauseMs > 0) await pause(pauseMs, request.signal, options)
+      if (counts !== undefined) counts.retries += 1
     }
   }
 

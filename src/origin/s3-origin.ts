@@ -8,7 +8,7 @@ import type { Clock } from '../clock.ts'
 import { OriginError } from '../errors.ts'
 import { parseHttpDate } from '../http/date.ts'
 import { AnswerError, givenUp } from './failure.ts'
-import type { Origin, OriginLog, OriginRequest, OriginResponse, PoolUsage, Validators } from './origin.ts'
+import type { OriginLog, OriginRequest, OriginResponse, PacedOrigin, PoolUsage, Validators } from './origin.ts'
 import type { ConnectionPool } from './pool.ts'
 import { retryAfterSeconds } from './retry-after.ts'
 import { classifyFailure, classifyStatus, codeAndName, objectHeaders } from './s3-outcome.ts'
@@ -28,7 +28,7 @@ const MAX_KEY_BYTES = 1024
 /** Misconfiguration fails every request alike; the log hears of it once in this time. */
 const ERROR_LOG_INTERVAL_MS = 10_000
 
-export class S3Origin implements Origin {
+export class S3Origin implements PacedOrigin {
   readonly name: string
   readonly #options: StoreOptions
   readonly #clock: Clock
@@ -71,6 +71,10 @@ export class S3Origin implements Origin {
   usage(): PoolUsage {
     const { pool, transport } = this.#options
     return { inUse: pool.inUse, free: transport.freeCount(), queued: pool.queued }
+  }
+
+  allowedPerSecond(): number {
+    return this.#options.pool.allowedPerSecond
   }
 
   /** Resolves when the last answer under way has ended; a caller in a hurry aborts its signals. */

@@ -73,7 +73,7 @@ export class UndiciTransport implements Transport {
     const { responseTimeoutMs, stallTimeoutMs } = settings
     const sent = { method: 'GET', target, fields: Object.entries(fields).flat(), signal }
     const { status, headers, body } = await exchange(sent, {
-      ...{ name, clock, sockets, responseTimeoutMs, stallTimeoutMs },
+      ...{ name, clock, sockets, counts: pool.counts, responseTimeoutMs, stallTimeoutMs },
       onAnswer: (code) => pool.answered(code),
       onOver: () => permit.release(),
     }).catch((error: unknown) => {

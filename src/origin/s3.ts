@@ -12,7 +12,7 @@ import { OriginError } from '../errors.ts'
 import { parseHttpDate } from '../http/date.ts'
 import { type Agents, createAgents } from './agents.ts'
 import { type GatedCall, GatedHandler } from './gated-handler.ts'
-import type { Origin, OriginLog } from './origin.ts'
+import type { OriginLog, PacedOrigin } from './origin.ts'
 import { ConnectionPool } from './pool.ts'
 import { RateLimiter } from './rate-limiter.ts'
 import { S3Origin } from './s3-origin.ts'
@@ -48,7 +48,7 @@ export interface S3OriginOptions {
 }
 
 /** Nothing is connected before the first fetch, so a store that is down is not noticed here. */
-export function createS3Origin(name: string, options: S3OriginOptions, deps: OriginDependencies): Origin {
+export function createS3Origin(name: string, options: S3OriginOptions, deps: OriginDependencies): PacedOrigin {
   const { keyPrefix, pool: settings, limits } = options
   const rate = new RateLimiter(limits.requestsPerSecond)
   const pool = new ConnectionPool({ ...deps, name, ...settings, queueTimeoutMs: limits.queueTimeoutMs, rate })

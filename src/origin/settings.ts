@@ -1,5 +1,6 @@
 /** What every kind of origin is given, whatever it speaks. */
 import type { Clock } from '../clock.ts'
+import type { OriginCounts } from './counts.ts'
 import type { OriginLog } from './origin.ts'
 
 export interface PoolSettings {
@@ -26,4 +27,6 @@ export interface LimitSettings {
 export interface OriginDependencies {
   readonly clock: Clock
   readonly log: OriginLog
+  /** Those of the origin that is made. @default counted for nobody */
+  readonly counts?: OriginCounts
 }

@@ -26,6 +26,7 @@ export class ConnectionLimit {
   #options: ConnectionLimitOptions
   readonly #perClient = new Map<string, number>()
   #count = 0
+  readonly #refused: Record<ConnectionRefusal, number> = { connections: 0, 'connections of one client': 0 }
 
   constructor(options: ConnectionLimitOptions) {
     this.#options = options
@@ -34,6 +35,11 @@ export class ConnectionLimit {
   /** Connections that are counted. */
   get count(): number {
     return this.#count
+  }
+
+  /** How many were refused since the start. */
+  get refused(): Readonly<Record<ConnectionRefusal, number>> {
+    return this.#refused
   }
 
   /** Clients that are known by their connections. */
@@ -53,7 +59,9 @@ export class ConnectionLimit {
     const ofClient = client === undefined ? 0 : (this.#perClient.get(client) ?? 0)
     const isFull = this.#count >= maxConnections
     if (isFull || ofClient >= (maxPerClient ?? Number.POSITIVE_INFINITY)) {
-      onRefused(isFull ? 'connections' : 'connections of one client')
+      const reason: ConnectionRefusal = isFull ? 'connections' : 'connections of one client'
+      this.#refused[reason] += 1
+      onRefused(reason)
       // Nothing was said on it, and nothing of it is to linger in the kernel.
       socket.resetAndDestroy()
       return

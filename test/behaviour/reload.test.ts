@@ -230,3 +230,17 @@ test('one reload at a time, in the order in which they were asked for', async ()
   await Promise.all(['1', '2', '3'].map((value) => app.reload(named(value))))
   expect((await ask('/a.ts')).headers['x-file']).toBe('3')
 })
+
+test('what an origin has come to is counted on when it is changed', async () => {
+  const s3 = await bucket({ 'a.ts': 'a', 'b.ts': 'b' })
+  const admin = { admin: { address: '127.0.0.1:0' } }
+  const spaces = { endpoint: s3.endpoint }
+  const { app, ask } = await running(configOf({ spaces }, admin))
+  await ask('/a.ts')
+  await app.reload(configOf({ spaces: { ...spaces, pool: { maxSockets: 3 } } }, admin))
+  await ask('/b.ts')
+
+  const text = String((await request(app.admin?.port ?? 0, { path: '/metrics' })).body)
+  expect(text).toContain('segment_shield_origin_requests_total{origin="spaces"} 2\n')
+  expect(text).toContain('segment_shield_origin_max_connections{origin="spaces"} 3\n')
+})

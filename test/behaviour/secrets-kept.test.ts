@@ -131,6 +131,7 @@ test.each([
   const parts = tokens.flatMap((token) => [token, token.slice(token.lastIndexOf('.') + 1)])
   const log = lines.join('')
   expect(log).toMatch(/fill failed/)
+  expect(told.some((text) => text.includes('segment_shield_requests_total{'))).toBe(true)
   for (const secret of [...FIXED, ...parts, ...signatures]) {
     expect(log).not.toContain(secret)
     expect(told.join('\n')).not.toContain(secret)

@@ -93,3 +93,39 @@ test('whatever was sent, a line is one line and says just that', () => {
     }),
   )
 })
+
+test('of ordinary records a share is written, and each of them says for how many it stands', () => {
+  const lines: string[] = []
+  let next = 0
+  const sampling = { share: 0.25, random: () => (next++ % 100) / 100 }
+  const accessLog = createAccessLog((line) => lines.push(line), sampling)
+  for (let count = 0; count < 1000; count += 1) accessLog(RECORD)
+
+  expect(lines).toHaveLength(250)
+  expect(parsed(lines[0])).toMatchObject({ sample: 0.25, msg: 'request' })
+})
+
+test.each<[string, Partial<AccessRecord>]>([
+  ['a status of the server’s failure', { status: 502 }],
+  ['an answer that was cut off', { end: 'cut' }],
+  ['an error', { error: new Error('broken') }],
+  ['a slow beginning', { ttfbMs: 1000 }],
+  ['a client that left after a long wait', { ttfbMs: undefined, durationMs: 1000, end: 'left', status: 499 }],
+])('%s is written whatever the share, and stands for itself alone', (_, record) => {
+  const lines: string[] = []
+  createAccessLog((line) => lines.push(line), { share: 0.001, random: () => 0.999 })({ ...RECORD, ...record })
+
+  expect(lines).toHaveLength(1)
+  expect(parsed(lines[0])).not.toHaveProperty('sample')
+})
+
+test.each<[string, Partial<AccessRecord>]>([
+  ['what is not there', { status: 404 }],
+  ['a client that left', { end: 'left' }],
+  ['a long answer that began soon', { durationMs: 600_000 }],
+])('%s is as ordinary as any', (_, record) => {
+  const lines: string[] = []
+  createAccessLog((line) => lines.push(line), { share: 0.001, random: () => 0.999 })({ ...RECORD, ...record })
+
+  expect(lines).toEqual([])
+})

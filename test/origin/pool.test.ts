@@ -425,3 +425,24 @@ describe('the acquisition warning', () => {
     expect(clock.pending).toBe(0)
   })
 })
+
+describe('an origin that asks for fewer requests', () => {
+  test('is spoken of at once and then every 15 seconds, however often it asks', () => {
+    const { pool, clock, log } = poolOf(1, { requestsPerSecond: 1000 })
+    for (let ms = 0; ms < 30_000; ms += 10) {
+      pool.answered(ms % 20 === 0 ? 503 : 429)
+      clock.advance(10)
+    }
+
+    expect(log.lines.map(({ level, fields }) => [level, fields['status'], fields['requestsPerSecond']])).toEqual([
+      ['warn', 503, 700],
+      ['warn', 503, 100],
+    ])
+  })
+
+  test('is not one that answers anything else', () => {
+    const { pool, log } = poolOf(1)
+    for (const status of [200, 404, 500, 502, 504]) pool.answered(status)
+    expect(log.lines).toEqual([])
+  })
+})

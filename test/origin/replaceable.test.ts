@@ -10,6 +10,10 @@ class Scripted extends ScriptedOrigin implements ResilientOrigin {
   readonly closed = Promise.withResolvers<void>()
   isTold = false
 
+  allowedPerSecond() {
+    return Number.POSITIVE_INFINITY
+  }
+
   circuit() {
     return this.state
   }

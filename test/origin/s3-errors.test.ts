@@ -49,7 +49,11 @@ describeEachTransport((transport) => {
         expect(s3.requests).toHaveLength(attempts)
         await vi.waitFor(() => expect(origin.usage()).toMatchObject({ inUse: 0, queued: 0 }))
         expect(log.lines.map(({ level, fields }) => [level, fields['code'], fields['status']])).toEqual(
-          kind === 'misconfigured' ? [['error', code, status]] : [],
+          kind === 'misconfigured'
+            ? [['error', code, status]]
+            : kind === 'overloaded'
+              ? [['warn', undefined, status]]
+              : [],
         )
       },
     )
