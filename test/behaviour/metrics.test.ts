@@ -197,6 +197,19 @@ test('refused connections and requests are counted by the limit they met', async
   expect(await figures('refusals_total')).toEqual({ client_requests: 2 })
 })
 
+test('a connection that was one too many is counted, and is not among the open ones', async () => {
+  const { s3, port, series } = await start({ limits: { connections: 1 } })
+  s3.put('a', 'x')
+  s3.on('a', () => undefined)
+  const first = await takenRequest(port, { path: '/a' })
+  await expect(request(port, { path: '/a' })).rejects.toThrow()
+
+  const scraped = await series()
+  expect(figuresOf(scraped, 'segment_shield_refusals_total')).toEqual({ connections: 1 })
+  expect(figuresOf(scraped, 'segment_shield_connections')).toEqual({ '': 1 })
+  first.leave()
+})
+
 test('however many paths are asked for, there are no more series', async () => {
   const { port, series, accessRecords } = await start()
   await request(port, { path: '/0?token=hush' })
