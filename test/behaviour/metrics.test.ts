@@ -1,7 +1,7 @@
 /** What /metrics says after a run of requests whose every figure is known. */
 import { execFileSync } from 'node:child_process'
 import { expect, test } from 'vitest'
-import { figuresOf, parseExposition } from '../observe/exposition-text.ts'
+import { figuresOf, parseExposition, type Series } from '../observe/exposition-text.ts'
 import { findProgram, leftOut } from '../support/programs.ts'
 import { gate } from '../support/s3-socket-server.ts'
 import { pattern, request, type ShieldOptions, startShield, takenRequest, times } from '../support/shield.ts'
@@ -197,19 +197,31 @@ test('refused connections and requests are counted by the limit they met', async
   expect(await figures('refusals_total')).toEqual({ client_requests: 2 })
 })
 
+test('a connection that was one too many is counted, and is not among the open ones', async () => {
+  const { s3, port, series } = await start({ limits: { connections: 1 } })
+  s3.put('a', 'x')
+  s3.on('a', () => undefined)
+  const first = await takenRequest(port, { path: '/a' })
+  await expect(request(port, { path: '/a' })).rejects.toThrow()
+
+  const scraped = await series()
+  expect(figuresOf(scraped, 'segment_shield_refusals_total')).toEqual({ connections: 1 })
+  expect(figuresOf(scraped, 'segment_shield_connections')).toEqual({ '': 1 })
+  first.leave()
+})
+
 test('however many paths are asked for, there are no more series', async () => {
   const { port, series, accessRecords } = await start()
   await request(port, { path: '/0?token=hush' })
   await accessRecords(1)
-  const before = (await series()).length
+  const ofShield = (all: readonly Series[]) => all.filter(({ name }) => name.startsWith('segment_shield_')).length
+  const before = ofShield(await series())
   for (const index of times(20, (one) => one + 1)) await request(port, { path: `/hush-${index}?token=hush` })
   await accessRecords(21)
   const after = await series()
 
   expect(after.filter(({ labels }) => JSON.stringify(labels).includes('hush'))).toEqual([])
-  // Garbage may be collected in another way meanwhile.
-  const ofShield = after.filter(({ name }) => name.startsWith('segment_shield_'))
-  expect(ofShield.length).toBeLessThanOrEqual(before)
+  expect(ofShield(after)).toBe(before)
 })
 
 test('the process and its event loop are shown', async () => {
