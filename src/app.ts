@@ -176,7 +176,9 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
         const reloaded = reloading.close()
         // Whoever has taken over answers for itself there.
         const left = isShared ? admin?.close() : undefined
-        await server.close(options.graceMs ?? DEFAULT_GRACE_MS, options.idleGraceMs ?? DEFAULT_IDLE_GRACE_MS)
+        // Where nobody takes over, there is nobody to wait with the last request for.
+        const idleMs = isShared ? (options.idleGraceMs ?? DEFAULT_IDLE_GRACE_MS) : 0
+        await server.close(options.graceMs ?? DEFAULT_GRACE_MS, idleMs)
         await Promise.all([reloaded, left])
         await closeBehind()
         log.info('closed')
