@@ -20,7 +20,7 @@
  * Three things are not in the papers; the figures are bytes of hits beside LRU's, in the same traffic without and with.
  * - Where probation is turned over in less time than a rush takes, what was used in the rush stays for the rest of it,
  *   and what went from probation and comes back in the rush goes to probation again. Live and films, 3 seconds' traffic
- *   in memory: 0.90x, with the one alone 0.95x, with the other alone 0.98x, with both 1.05x. It costs films without
+ *   in memory: 0.93x, with the one alone 0.95x, with the other alone 0.98x, with both 1.05x. It costs films without
  *   live in as little memory some of the lead (4.3x, 1.8x), and changes next to nothing where memory is larger.
  * - Where probation had to grow beyond half of the memory, entries come back late, and one late use lets them pass to
  *   main: 0.95x and 0.97x where other objects are the popular ones after ten memories of requests. Where it is small,
