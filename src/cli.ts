@@ -9,6 +9,7 @@ import { readFileSync } from 'node:fs'
 import { scheduler } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import type { RunningApp } from './app.ts'
+import { tuneCollector } from './collector.ts'
 import { CommandError, type Terminal, UsageError } from './commands/terminal.ts'
 import { readConfig } from './config/load.ts'
 import { quoted } from './config/path.ts'
@@ -148,6 +149,7 @@ async function check(file: string): Promise<void> {
 }
 
 async function serve(file: string): Promise<void> {
+  tuneCollector()
   const config = await readGoodConfig(file)
   const tell = serviceManager(process.env, ({ message }) => complain(`systemd-notify: ${message}\n`))
   await runUntilSignal(

@@ -21,6 +21,7 @@ const ALLOWED: Readonly<Record<string, readonly string[] | '*'>> = {
   'app-metrics': ['server', 'cache', 'observe'],
   'app-reload': '*',
   'app-serving': '*',
+  collector: [],
   'service-manager': [],
   'app-limits': ['server', 'config', 'http', 'observe', 'clock'],
   'app-proof': ['origin', 'errors'],
