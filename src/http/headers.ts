@@ -43,12 +43,10 @@ export function connectionOptions(value: string | undefined): readonly string[] 
  * Space around it is allowed here; it is no part of the value and does no harm.
  */
 export function isFieldValue(value: string): boolean {
-  for (let index = 0; index < value.length; index += 1) {
-    const code = value.charCodeAt(index)
-    if ((code < 0x20 && code !== 0x09) || code === 0x7f || code > 0xff) return false
-  }
-  return true
+  return !FORBIDDEN.test(value)
 }
+
+const FORBIDDEN = /[^\t\x20-\x7e\x80-\xff]/
 
 /**
  * The end-to-end fields under lower-case names, each with one value: several are joined with `, ` in their order
@@ -58,17 +56,44 @@ export function isFieldValue(value: string): boolean {
  */
 export function endToEndHeaders(raw: Readonly<Record<string, string | string[] | undefined>>): Record<string, string> {
   const values = new Map<string, string>()
-  for (const [name, value] of Object.entries(raw)) {
+  let ofThisHop: readonly string[] = []
+  for (const name of Object.keys(raw)) {
+    const value = raw[name]
     if (value === undefined) continue
-    const key = name.toLowerCase()
+    const { key, isEndToEnd } = fieldName(name)
+    if (!isEndToEnd && key !== 'connection') continue
     const joined = typeof value === 'string' ? value : value.join(', ')
+    if (key === 'connection') {
+      ofThisHop = [...ofThisHop, ...connectionOptions(joined)]
+      continue
+    }
     const earlier = values.get(key)
     values.set(key, earlier === undefined ? joined : `${earlier}, ${joined}`)
   }
-
-  const ofThisHop = new Set(connectionOptions(values.get('connection')))
+  for (const key of ofThisHop) values.delete(key)
   for (const [key, value] of values) {
-    if (isHopByHop(key) || ofThisHop.has(key) || !isToken(key) || !isFieldValue(value)) values.delete(key)
+    if (!isFieldValue(value)) values.delete(key)
   }
   return Object.fromEntries(values)
+}
+
+interface FieldName {
+  /** In lower case. */
+  readonly key: string
+  /** It is a name, and of no field that belongs to the connection. */
+  readonly isEndToEnd: boolean
+}
+
+/** Those that origins have used so far; they use the same ones in each answer. */
+const seenNames = new Map<string, FieldName>()
+const MAX_SEEN = 1000
+const MAX_SEEN_LENGTH = 64
+
+function fieldName(name: string): FieldName {
+  const seen = seenNames.get(name)
+  if (seen !== undefined) return seen
+  const key = name.toLowerCase()
+  const made = { key, isEndToEnd: isToken(key) && !HOP_BY_HOP.has(key) }
+  if (seenNames.size < MAX_SEEN && name.length <= MAX_SEEN_LENGTH) seenNames.set(name, made)
+  return made
 }
