@@ -13,7 +13,16 @@ import { residentBytes } from './proc.ts'
 import { type ServerProcess, startBareServer, startPacedOrigin, startSdkPipe } from './processes.ts'
 import { tell } from './progress.ts'
 import { startShield } from './shield-process.ts'
-import { checkAnswer, fetchWhole, type HitWork, MISS_LENGTH, MISS_WORK, objectPath, type Work } from './works.ts'
+import {
+  checkAnswer,
+  fetchWhole,
+  type HitWork,
+  MISS_LENGTH,
+  MISS_WORK,
+  objectPath,
+  UNDICI_MISS_WORK,
+  type Work,
+} from './works.ts'
 
 /** One server at one work. */
 export interface Measurement extends LoadResult {
@@ -61,7 +70,7 @@ export async function hits(works: readonly HitWork[], peers: readonly Peer[], pa
   return together(found)
 }
 
-/** CPU of misses: every request is for an object of its own, and costs the origin one. */
+/** CPU of misses, by both transports: every request is for an object of its own, and costs the origin one. */
 export async function misses(peers: readonly Peer[], pace: Pace): Promise<Findings> {
   const origin = await startPacedOrigin()
   const floor = { name: 'bare SDK pipe', process: await startSdkPipe(origin.port) }
@@ -73,10 +82,15 @@ export async function misses(peers: readonly Peer[], pace: Pace): Promise<Findin
     firstSeed += 100_000
     return { kind: 'distinct', length: MISS_LENGTH, firstSeed }
   }
-  const found = await measure({ work: MISS_WORK, servers, pace, prepare: async () => undefined, target })
-  for (const { process } of servers) await process.close()
+  const prepare = async () => undefined
+  const found = await measure({ work: MISS_WORK, servers, pace, prepare, target })
+  for (const { process } of caches) await process.close()
+  const undici = { memory: MEMORY, ...RECORDING, origin: { transport: 'undici' } }
+  const lighter = { name: SHIELD, process: await startShield(origin.port, undici) }
+  const foundLighter = await measure({ work: UNDICI_MISS_WORK, servers: [floor, lighter], pace, prepare, target })
+  for (const { process } of [floor, lighter]) await process.close()
   await origin.close()
-  return together([{ failures }, found])
+  return together([{ failures }, found, foundLighter])
 }
 
 /** The shield, and those of its peers that start. */
