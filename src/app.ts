@@ -7,7 +7,7 @@
 import { type RunningAdminServer, startAdminServer } from './admin/admin-server.ts'
 import { type AdminActions, adminEndpoints } from './admin/endpoints.ts'
 import type { Phase, RouteOrigins } from './admin/health.ts'
-import { adminActions } from './app-admin.ts'
+import { adminActions, liveSources } from './app-admin.ts'
 import { connectionRules, listenerLimits, refusalLog } from './app-limits.ts'
 import { certificateLog, failureLog } from './app-log.ts'
 import { appMetrics, Certificates } from './app-metrics.ts'
@@ -44,6 +44,8 @@ export interface AppOptions {
   readonly random?: () => number
   /** Reads the configuration again, for a reload that brings none. @throws {ConfigError} */
   readonly readConfig?: () => Promise<Config>
+  /** Told to operators. @default 'unknown' */
+  readonly version?: string
   /** Where the log's lines go; standard output where absent. */
   readonly log?: { write(line: string): void }
 }
@@ -115,11 +117,13 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   const isShared = config.listen.some(({ reusePort }) => reusePort)
   let phase: Phase = 'starting'
   let admin: RunningAdminServer | undefined
+  let live: ReturnType<typeof liveSources> | undefined
   const closeBehind = async () => {
     for (const serving of servings) serving.close()
     await cache.close()
     await origins.close()
     await admin?.close()
+    live?.close()
   }
 
   try {
@@ -127,6 +131,8 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
       const matched = () => routeOrigins(current().config)
       const health = { phase: () => phase, origins: () => origins.states(), routes: matched }
       const metrics = appMetrics({ traffic, origins, cache, store, connectionLimit, certificates })
+      const { version = 'unknown' } = options
+      live = liveSources({ traffic, origins, store, cache, connectionLimit, clock, version })
       const actions = adminActions({
         health,
         routes: () => current().routes,
@@ -136,6 +142,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
         log,
         traffic,
         metrics,
+        live,
       })
       admin = await startAdmin(config.admin, isShared, actions, onFault)
       log.info(admin.listener, 'admin listening')

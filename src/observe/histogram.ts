@@ -32,3 +32,25 @@ export class Histogram {
     return { boundsMs: BOUNDS_MS, counts: [...this.#counts], sumMs: this.#sumMs }
   }
 }
+
+/**
+ * The time that this share of those counted did not exceed, as far as buckets tell: within one they are taken to lie
+ * evenly. Of those behind the last bound no more is known than the bound.
+ *
+ * @param counts at least one above 0
+ * @param share above 0 and up to 1
+ * @returns milliseconds, to the thousandth
+ */
+export function quantileMs({ boundsMs, counts }: Omit<HistogramReading, 'sumMs'>, share: number): number {
+  const rank = share * counts.reduce((sum, count) => sum + count, 0)
+  let below = 0
+  for (const [index, upperMs] of boundsMs.entries()) {
+    const count = counts[index] ?? 0
+    if (count > 0 && below + count >= rank) {
+      const lowerMs = boundsMs[index - 1] ?? 0
+      return Math.round((lowerMs + ((upperMs - lowerMs) * (rank - below)) / count) * 1000) / 1000
+    }
+    below += count
+  }
+  return boundsMs.at(-1) ?? 0
+}
