@@ -11,7 +11,9 @@ import type { Clock } from './clock.ts'
 import { LiveSamples } from './observe/live-samples.ts'
 import type { Logger } from './observe/log.ts'
 import type { Metrics } from './observe/metrics.ts'
+import type { TopPaths } from './observe/top-paths.ts'
 import type { Traffic } from './observe/traffic.ts'
+import type { Troubles } from './observe/troubles.ts'
 import type { ConnectionLimit } from './server/connection-limit.ts'
 import { requestOwn } from './server/own-request.ts'
 import { addressed, isAddressed, siteOf } from './server/public-address.ts'
@@ -41,13 +43,15 @@ export interface LiveParts {
   readonly store: Store
   readonly cache: Cache
   readonly connectionLimit: ConnectionLimit
+  readonly topPaths: TopPaths
+  readonly troubles: Troubles
   readonly clock: Clock
   readonly version: string
 }
 
 /** Figures for whoever listens. They are taken from now on, until it is closed. */
 export function liveSources(parts: LiveParts): LiveSources & { close(): void } {
-  const { traffic, origins, store, cache, connectionLimit, clock, version } = parts
+  const { traffic, origins, store, cache, connectionLimit, topPaths, troubles, clock, version } = parts
   const levels = () => {
     const { cachedBytes, inFlightBytes, heldBytes } = store.usage()
     const pools = origins.states().map(({ pool }) => pool)
@@ -66,9 +70,12 @@ export function liveSources(parts: LiveParts): LiveSources & { close(): void } {
   const samples = new LiveSamples({ traffic, fetchedBytes: () => origins.receivedBytes, levels }, clock)
   return {
     samples,
-    about: () => ({ version, topPaths: [], troubles: [] }),
-    listen: () => () => undefined,
-    close: () => samples.close(),
+    about: () => ({ version, topPaths: topPaths.top(), troubles: [...troubles.newest()] }),
+    listen: () => topPaths.listen(),
+    close: () => {
+      samples.close()
+      topPaths.close()
+    },
   }
 }
 

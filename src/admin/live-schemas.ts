@@ -61,7 +61,8 @@ export const liveState = z.strictObject({
   ...stats.pick({ uptimeSeconds: true, phase: true, store: true, fills: true, runs: true, origins: true }).shape,
   version: z.string(),
   topPaths: z.array(topPath).meta({
-    description: 'Those asked for most in the last minutes, the first first; counted while somebody listens.',
+    description:
+      'Those asked for most in the last minutes, the first first; counted while somebody listens. A request of a minute ago counts half.',
   }),
   troubles: z.array(trouble).meta({ description: 'The last lines of the log from warn on, the newest first.' }),
 })
