@@ -9,7 +9,7 @@
 
 import type { Clock, Timer } from '../clock.ts'
 import { quantileMs } from './histogram.ts'
-import type { TrafficCount, TrafficTimes } from './traffic.ts'
+import type { TrafficTotals } from './traffic-totals.ts'
 
 /** How things are at one moment. */
 export interface Levels {
@@ -51,7 +51,7 @@ export interface Sample extends Levels {
 }
 
 export interface SampleSources {
-  readonly traffic: { counts(): readonly TrafficCount[]; times(): readonly TrafficTimes[] }
+  readonly traffic: { totals(): TrafficTotals }
   /** Since the start, from every origin that there has been. */
   readonly fetchedBytes: () => number
   readonly levels: () => Levels
@@ -67,14 +67,14 @@ export class LiveSamples {
   readonly #samples: Sample[] = []
   readonly #waiting = new Set<(isThere: boolean) => void>()
   #isClosed = false
-  #before: Totals
+  #before: Reading
   #beforeMs: number
 
   /** Begins at once, and goes on until it is closed. */
   constructor(sources: SampleSources, clock: Clock) {
     this.#sources = sources
     this.#clock = clock
-    this.#before = totalsOf(sources)
+    this.#before = this.#read()
     this.#beforeMs = clock.now()
     this.#timer = clock.after(INTERVAL_MS, () => {
       this.#take()
@@ -121,7 +121,7 @@ export class LiveSamples {
 
   #take(): void {
     const nowMs = this.#clock.now()
-    const now = totalsOf(this.#sources)
+    const now = this.#read()
     const passedMs = nowMs - this.#beforeMs
     const sample: Sample = {
       atMs: nowMs,
@@ -137,6 +137,10 @@ export class LiveSamples {
     for (const settle of [...this.#waiting]) settle(true)
   }
 
+  #read(): Reading {
+    return { traffic: this.#sources.traffic.totals(), fetchedBytes: this.#sources.fetchedBytes() }
+  }
+
   /** What is too old, and what a clock that was set back has put into the future. */
   #forget(nowMs: number): void {
     const samples = this.#samples
@@ -145,79 +149,31 @@ export class LiveSamples {
   }
 }
 
-/** Sums over all routes and origins since the start: they only ever grow. */
-interface Totals {
-  requests: number
-  hits: number
-  bytes: number
-  hitBytes: number
+interface Reading {
+  readonly traffic: TrafficTotals
   readonly fetchedBytes: number
-  clientErrors: number
-  serverErrors: number
-  readonly ttfbHit: Buckets
-  readonly ttfbMiss: Buckets
 }
 
-interface Buckets {
-  boundsMs: readonly number[]
-  readonly counts: number[]
-}
-
-function totalsOf({ traffic, fetchedBytes }: SampleSources): Totals {
-  const totals: Totals = {
-    requests: 0,
-    hits: 0,
-    bytes: 0,
-    hitBytes: 0,
-    fetchedBytes: fetchedBytes(),
-    clientErrors: 0,
-    serverErrors: 0,
-    ttfbHit: { boundsMs: [], counts: [] },
-    ttfbMiss: { boundsMs: [], counts: [] },
-  }
-  for (const count of traffic.counts()) addCount(totals, count)
-  for (const { served, ttfbMs } of traffic.times()) {
-    // What is passed through may be a conversation of hours.
-    if (served === 'bypass') continue
-    const buckets = served === 'hit' ? totals.ttfbHit : totals.ttfbMiss
-    buckets.boundsMs = ttfbMs.boundsMs
-    for (const [index, count] of ttfbMs.counts.entries()) buckets.counts[index] = (buckets.counts[index] ?? 0) + count
-  }
-  return totals
-}
-
-function addCount(totals: Totals, { status, result, requests, bytes, cut }: TrafficCount): void {
-  totals.requests += requests
-  totals.bytes += bytes
-  if (result === 'hit') {
-    totals.hits += requests
-    totals.hitBytes += bytes
-  }
-  if (status >= 500) totals.serverErrors += requests
-  else totals.serverErrors += cut
-  if (status >= 400 && status < 500) totals.clientErrors += requests
-}
-
-function growth(now: Totals, before: Totals): Omit<Sample, keyof Levels | 'atMs' | 'seconds'> {
-  const ttfbHit = timesIn(now.ttfbHit, before.ttfbHit)
-  const ttfbMiss = timesIn(now.ttfbMiss, before.ttfbMiss)
+function growth(now: Reading, before: Reading): Omit<Sample, keyof Levels | 'atMs' | 'seconds'> {
+  const [traffic, earlier] = [now.traffic, before.traffic]
+  const ttfbHit = timesIn(traffic.ttfbHit, earlier.ttfbHit)
+  const ttfbMiss = timesIn(traffic.ttfbMiss, earlier.ttfbMiss)
   return {
-    requests: now.requests - before.requests,
-    hits: now.hits - before.hits,
-    bytes: now.bytes - before.bytes,
-    hitBytes: now.hitBytes - before.hitBytes,
+    requests: traffic.requests - earlier.requests,
+    hits: traffic.hits - earlier.hits,
+    bytes: traffic.bytes - earlier.bytes,
+    hitBytes: traffic.hitBytes - earlier.hitBytes,
     fetchedBytes: now.fetchedBytes - before.fetchedBytes,
-    clientErrors: now.clientErrors - before.clientErrors,
-    serverErrors: now.serverErrors - before.serverErrors,
+    clientErrors: traffic.clientErrors - earlier.clientErrors,
+    serverErrors: traffic.serverErrors - earlier.serverErrors,
     ...(ttfbHit && { ttfbHit }),
     ...(ttfbMiss && { ttfbMiss }),
   }
 }
 
-function timesIn(now: Buckets, before: Buckets): SampleTimes | undefined {
-  const counts = now.counts.map((count, index) => count - (before.counts[index] ?? 0))
+function timesIn(now: readonly number[], before: readonly number[]): SampleTimes | undefined {
+  const counts = now.map((count, index) => count - (before[index] ?? 0))
   const count = counts.reduce((sum, one) => sum + one, 0)
   if (count === 0) return undefined
-  const quantile = (share: number) => quantileMs({ boundsMs: now.boundsMs, counts }, share)
-  return { count, p50Ms: quantile(0.5), p95Ms: quantile(0.95), p99Ms: quantile(0.99) }
+  return { count, p50Ms: quantileMs(counts, 0.5), p95Ms: quantileMs(counts, 0.95), p99Ms: quantileMs(counts, 0.99) }
 }
