@@ -1,6 +1,6 @@
 /** The admin API wired to the program's parts. */
 
-import type { AdminActions } from './admin/endpoints.ts'
+import type { AdminActions, LiveSources } from './admin/endpoints.ts'
 import type { HealthSources } from './admin/health.ts'
 import type { ObjectFound } from './admin/schemas.ts'
 import { warm } from './admin/warm.ts'
@@ -8,9 +8,13 @@ import type { Cache } from './cache/cache.ts'
 import type { Inspected } from './cache/inspect.ts'
 import type { Store } from './cache/store.ts'
 import type { Clock } from './clock.ts'
+import { LiveSamples } from './observe/live-samples.ts'
 import type { Logger } from './observe/log.ts'
 import type { Metrics } from './observe/metrics.ts'
+import type { TopPaths } from './observe/top-paths.ts'
 import type { Traffic } from './observe/traffic.ts'
+import type { Troubles } from './observe/troubles.ts'
+import type { ConnectionLimit } from './server/connection-limit.ts'
 import { requestOwn } from './server/own-request.ts'
 import { addressed, isAddressed, siteOf } from './server/public-address.ts'
 import { purgeSelection } from './server/purge-selection.ts'
@@ -26,9 +30,57 @@ export interface AdminParts {
   readonly log: Logger
   readonly traffic: Traffic
   readonly metrics: Metrics
+  readonly live: LiveSources
 }
 
-export function adminActions({ health, routes, cache, store, clock, log, traffic, metrics }: AdminParts): AdminActions {
+export interface LiveParts {
+  readonly traffic: Traffic
+  readonly origins: {
+    /** Of bodies, from every origin that there has been. */
+    readonly receivedBytes: number
+    states(): ReturnType<HealthSources['origins']>
+  }
+  readonly store: Store
+  readonly cache: Cache
+  readonly connectionLimit: ConnectionLimit
+  readonly topPaths: TopPaths
+  readonly troubles: Troubles
+  readonly clock: Clock
+  readonly version: string
+}
+
+/** Figures for whoever listens. They are taken from now on, until it is closed. */
+export function liveSources(parts: LiveParts): LiveSources & { close(): void } {
+  const { traffic, origins, store, cache, connectionLimit, topPaths, troubles, clock, version } = parts
+  const levels = () => {
+    const { cachedBytes, inFlightBytes, heldBytes } = store.usage()
+    const pools = origins.states().map(({ pool }) => pool)
+    return {
+      connections: connectionLimit.count,
+      fills: cache.fills,
+      runs: cache.runs,
+      cachedBytes,
+      inFlightBytes,
+      // It may be counted down before it has been counted up.
+      heldBytes: Math.max(0, heldBytes),
+      inUse: pools.reduce((sum, { inUse }) => sum + inUse, 0),
+      queued: pools.reduce((sum, { queued }) => sum + queued, 0),
+    }
+  }
+  const samples = new LiveSamples({ traffic, fetchedBytes: () => origins.receivedBytes, levels }, clock)
+  return {
+    samples,
+    about: () => ({ version, topPaths: topPaths.top(), troubles: [...troubles.newest()] }),
+    listen: () => topPaths.listen(),
+    close: () => {
+      samples.close()
+      topPaths.close()
+    },
+  }
+}
+
+export function adminActions(parts: AdminParts): AdminActions {
+  const { health, routes, cache, store, clock, log, traffic, metrics, live } = parts
   const startedMs = clock.now()
   return {
     health,
@@ -79,6 +131,7 @@ export function adminActions({ health, routes, cache, store, clock, log, traffic
     }),
     traffic: () => traffic.counts(),
     metrics,
+    live,
   }
 }
 

@@ -138,6 +138,13 @@ export class Origins {
     })
   }
 
+  /** Of bodies since the start, from every origin that there has been. */
+  get receivedBytes(): number {
+    let sum = 0
+    for (const { counts } of this.#counted.values()) sum += counts.receivedBytes
+    return sum
+  }
+
   #countedFor(name: string): Counted {
     const known = this.#counted.get(name)
     if (known !== undefined) return known

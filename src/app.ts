@@ -7,7 +7,7 @@
 import { type RunningAdminServer, startAdminServer } from './admin/admin-server.ts'
 import { type AdminActions, adminEndpoints } from './admin/endpoints.ts'
 import type { Phase, RouteOrigins } from './admin/health.ts'
-import { adminActions } from './app-admin.ts'
+import { adminActions, liveSources } from './app-admin.ts'
 import { connectionRules, listenerLimits, refusalLog } from './app-limits.ts'
 import { certificateLog, failureLog } from './app-log.ts'
 import { appMetrics, Certificates } from './app-metrics.ts'
@@ -26,7 +26,9 @@ import { createAccessLog } from './observe/access-log.ts'
 import type { AccessLog } from './observe/access-record.ts'
 import type { Logger } from './observe/log.ts'
 import { createLog } from './observe/log.ts'
+import { TopPaths } from './observe/top-paths.ts'
 import { Traffic } from './observe/traffic.ts'
+import { Troubles } from './observe/troubles.ts'
 import { ConnectionLimit } from './server/connection-limit.ts'
 import type { Listen } from './server/server.ts'
 import { startServer } from './server/server.ts'
@@ -44,6 +46,8 @@ export interface AppOptions {
   readonly random?: () => number
   /** Reads the configuration again, for a reload that brings none. @throws {ConfigError} */
   readonly readConfig?: () => Promise<Config>
+  /** Told to operators. @default 'unknown' */
+  readonly version?: string
   /** Where the log's lines go; standard output where absent. */
   readonly log?: { write(line: string): void }
 }
@@ -76,7 +80,13 @@ const LAST_LINES_MS = 1000
 /** @throws {StartError} when an address cannot be listened on or a certificate not used */
 export async function startApp(config: Config, options: AppOptions = {}): Promise<RunningApp> {
   const clock = options.clock ?? systemClock
-  const { logger: log, writeLine } = createLog(config.log, clock, options.log)
+  const troubles = new Troubles(clock)
+  const { logger: log, writeLine } = createLog(
+    config.log,
+    clock,
+    options.log,
+    config.admin && ((line) => troubles.take(line)),
+  )
   const onFault = (error: unknown) => log.error({ err: error }, 'a fault of this program')
   const { memory, policy, maxObject, slice } = config.cache
   const store = new Store(memory, makeEviction(policy, memory, clock))
@@ -92,6 +102,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   const origins = new Origins({ clock, log, random })
   origins.prepare(config.origins).apply()
   const traffic = new Traffic()
+  const topPaths = new TopPaths(clock)
   const parts: ServingParts = {
     origins,
     cache,
@@ -101,7 +112,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     onFault,
     recorderFor: ({ log: { access, sample } }) => {
       const sampling = sample === undefined ? undefined : { share: sample, random }
-      return recorder(traffic, access ? createAccessLog(writeLine, sampling) : undefined)
+      return recorder(traffic, topPaths, access ? createAccessLog(writeLine, sampling) : undefined)
     },
     clientStallMs: options.clientStallMs,
   }
@@ -115,11 +126,13 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   const isShared = config.listen.some(({ reusePort }) => reusePort)
   let phase: Phase = 'starting'
   let admin: RunningAdminServer | undefined
+  let live: ReturnType<typeof liveSources> | undefined
   const closeBehind = async () => {
     for (const serving of servings) serving.close()
     await cache.close()
     await origins.close()
     await admin?.close()
+    live?.close()
   }
 
   try {
@@ -127,6 +140,8 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
       const matched = () => routeOrigins(current().config)
       const health = { phase: () => phase, origins: () => origins.states(), routes: matched }
       const metrics = appMetrics({ traffic, origins, cache, store, connectionLimit, certificates })
+      const { version = 'unknown' } = options
+      live = liveSources({ traffic, origins, store, cache, connectionLimit, topPaths, troubles, clock, version })
       const actions = adminActions({
         health,
         routes: () => current().routes,
@@ -136,6 +151,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
         log,
         traffic,
         metrics,
+        live,
       })
       admin = await startAdmin(config.admin, isShared, actions, onFault)
       log.info(admin.listener, 'admin listening')
@@ -212,11 +228,11 @@ function written(log: Logger): Promise<void> {
   })
 }
 
-function recorder(traffic: Traffic, accessLog: AccessLog | undefined): AccessLog {
-  if (accessLog === undefined) return (record) => traffic.record(record)
+function recorder(traffic: Traffic, topPaths: TopPaths, accessLog: AccessLog | undefined): AccessLog {
   return (record) => {
     traffic.record(record)
-    accessLog(record)
+    if (topPaths.isCounting) topPaths.record(record)
+    accessLog?.(record)
   }
 }
 

@@ -155,7 +155,7 @@ async function serve(file: string): Promise<void> {
   await runUntilSignal(
     async () => {
       const { startApp } = await import('./app.ts')
-      const app = await startApp(config, { readConfig: () => readConfig(file, process.env) })
+      const app = await startApp(config, { readConfig: () => readConfig(file, process.env), version: readVersion() })
       tell('ready')
       return { ...app, reload: () => reload(app, tell) }
     },
@@ -241,7 +241,7 @@ function readKey({ 'key-env': variable, 'key-file': file }: SignValues): string 
 async function demo(port: number, s3Port: number): Promise<void> {
   await runUntilSignal(async () => {
     const { startDemo } = await importDemo()
-    return startDemo({ port, s3Port, print: (line) => print(`${line}\n`) })
+    return startDemo({ port, s3Port, version: readVersion(), print: (line) => print(`${line}\n`) })
   })
 }
 

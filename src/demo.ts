@@ -22,6 +22,8 @@ export interface DemoOptions {
   readonly port: number
   /** Where the S3 server listens; 0 takes any free port. */
   readonly s3Port: number
+  /** Told to operators. @default 'unknown' */
+  readonly version?: string
   readonly print: (line: string) => void
 }
 
@@ -39,12 +41,12 @@ const CONFIG_FILE = fileURLToPath(new URL('../config/demo.yaml', import.meta.url
 const PAGE_FILES = ['watch.html', 'watch.css', 'watch.js']
 
 /** @throws {StartError} when one of the two ports is taken: it says which, and how to choose another */
-export async function startDemo({ port, s3Port, print }: DemoOptions): Promise<RunningDemo> {
+export async function startDemo({ port, s3Port, print, ...told }: DemoOptions): Promise<RunningDemo> {
   const s3 = await startS3(s3Port)
   try {
     await fillBucket(s3.endpoint)
     const config = await readConfig(CONFIG_FILE, { DEMO_PORT: String(port), DEMO_S3_PORT: String(s3.port) })
-    const app = await startApp(config).catch((error: unknown) => {
+    const app = await startApp(config, told).catch((error: unknown) => {
       throw withHint(error, '--port')
     })
     const base = `http://${HOST}:${app.addresses[0]?.port ?? port}`

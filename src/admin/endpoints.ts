@@ -9,9 +9,11 @@ import type { StoreUsage } from '../cache/store.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { TrafficCount } from '../observe/traffic.ts'
 import type { Endpoint } from './admin-server.ts'
-import { type AdminAnswer, json, jsonLines, problem } from './answer.ts'
+import { type AdminAnswer, eventStream, json, jsonLines, problem } from './answer.ts'
 import { checked } from './checked.ts'
 import { type HealthSources, health, readiness } from './health.ts'
+import { type Live, liveEvents } from './live-events.ts'
+import type { LiveState } from './live-schemas.ts'
 import { openApi } from './openapi.ts'
 import {
   type LogLevel,
@@ -48,6 +50,11 @@ export interface AdminActions {
   }
   readonly traffic: () => readonly TrafficCount[]
   readonly metrics: Metrics
+  readonly live: LiveSources
+}
+
+export interface LiveSources extends Omit<Live, 'state'> {
+  readonly about: () => Pick<LiveState, 'version' | 'topPaths' | 'troubles'>
 }
 
 export function adminEndpoints(actions: AdminActions): ReadonlyMap<string, Endpoint> {
@@ -62,6 +69,17 @@ export function adminEndpoints(actions: AdminActions): ReadonlyMap<string, Endpo
       },
     ],
     ['/stats', { methods: { GET: () => json(200, statsOf(actions)) } }],
+    [
+      '/events',
+      {
+        methods: {
+          GET: ({ signal }) => {
+            const state = () => ({ ...vitalsOf(actions), ...actions.live.about() })
+            return eventStream(liveEvents({ ...actions.live, state }, signal))
+          },
+        },
+      },
+    ],
     ['/metrics', { methods: { GET: () => exposed(actions.metrics) } }],
     ['/purge', { methods: { POST: checked(purgeBody, (asked) => purge(asked, actions)) } }],
     [
@@ -108,7 +126,11 @@ async function inspect(rest: string, { inspect }: AdminActions) {
   return json(200, outcome)
 }
 
-function statsOf({ health, usage, traffic }: AdminActions): Stats {
+function statsOf(actions: AdminActions): Stats {
+  return { ...vitalsOf(actions), traffic: trafficStats(actions.traffic()) }
+}
+
+function vitalsOf({ health, usage }: AdminActions): Omit<Stats, 'traffic'> {
   const { uptimeMs, store, fills, runs } = usage()
   return {
     uptimeSeconds: uptimeMs / 1000,
@@ -117,6 +139,5 @@ function statsOf({ health, usage, traffic }: AdminActions): Stats {
     fills,
     runs,
     origins: Object.fromEntries(health.origins().map(({ name, ...state }) => [name, state])),
-    traffic: trafficStats(traffic()),
   }
 }

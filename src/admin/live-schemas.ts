@@ -1,8 +1,8 @@
 /**
  * What the stream of live figures says, as schemas.
  *
- * Its events: `history` once, the samples there already are, the oldest first; then each second a `sample`, which is what
- * happened in it, and a `state`, which is how things are at its end.
+ * Its events: `history` once, the samples there already are, the oldest first, and a `state`; then each second a
+ * `sample`, which is what happened in it, and a `state`, which is how things are at its end.
  */
 
 import * as z from 'zod'
@@ -61,8 +61,17 @@ export const liveState = z.strictObject({
   ...stats.pick({ uptimeSeconds: true, phase: true, store: true, fills: true, runs: true, origins: true }).shape,
   version: z.string(),
   topPaths: z.array(topPath).meta({
-    description: 'Those asked for most in the last minutes, the first first; counted while somebody listens.',
+    description:
+      'Those asked for most in the last minutes, the first first; counted while somebody listens. A request of a minute ago counts half.',
   }),
   troubles: z.array(trouble).meta({ description: 'The last lines of the log from warn on, the newest first.' }),
 })
 export type LiveState = z.infer<typeof liveState>
+
+/** One event of the stream: its name, and what its lines of content say as JSON. */
+export const liveEvent = z.discriminatedUnion('event', [
+  z.strictObject({ event: z.literal('history'), data: liveHistory }),
+  z.strictObject({ event: z.literal('sample'), data: liveSample }),
+  z.strictObject({ event: z.literal('state'), data: liveState }),
+])
+export type LiveEvent = z.infer<typeof liveEvent>

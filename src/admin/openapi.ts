@@ -1,6 +1,7 @@
 /** The admin API described for programs (OpenAPI 3.1), out of the schemas that its content is held against. */
 
 import * as z from 'zod'
+import { liveEvent } from './live-schemas.ts'
 import {
   healthy,
   logLevel,
@@ -84,6 +85,11 @@ export function openApi(): Json {
         },
       },
       '/stats': { get: reads('stats', 'Figures since the start', json(stats)) },
+      '/events': {
+        get: reads('events', 'Server-sent events, each by name and content: figures of each second', {
+          'text/event-stream': { schema: schemaOf(liveEvent) },
+        }),
+      },
       '/metrics': {
         get: reads('metrics', 'Figures in the text format of Prometheus', {
           'text/plain': { schema: { type: 'string' } },

@@ -28,7 +28,36 @@ export class Histogram {
     if (ms > 0) this.#sumMs += ms
   }
 
+  /** Adds its counts to those of others, one number more than there are bounds. */
+  addTo(counts: number[]): void {
+    for (let index = 0; index <= BOUNDS_MS.length; index += 1) {
+      counts[index] = (counts[index] ?? 0) + (this.#counts[index] ?? 0)
+    }
+  }
+
   read(): HistogramReading {
     return { boundsMs: BOUNDS_MS, counts: [...this.#counts], sumMs: this.#sumMs }
   }
+}
+
+/**
+ * The time that this share of those counted did not exceed, as far as buckets tell: within one they are taken to lie
+ * evenly. Of those behind the last bound no more is known than the bound.
+ *
+ * @param counts as in a reading; at least one above 0
+ * @param share above 0 and up to 1
+ * @returns milliseconds, to the thousandth
+ */
+export function quantileMs(counts: readonly number[], share: number): number {
+  const rank = share * counts.reduce((sum, count) => sum + count, 0)
+  let below = 0
+  for (const [index, upperMs] of BOUNDS_MS.entries()) {
+    const count = counts[index] ?? 0
+    if (count > 0 && below + count >= rank) {
+      const lowerMs = BOUNDS_MS[index - 1] ?? 0
+      return Math.round((lowerMs + ((upperMs - lowerMs) * (rank - below)) / count) * 1000) / 1000
+    }
+    below += count
+  }
+  return BOUNDS_MS.at(-1) ?? 0
 }

@@ -32,10 +32,22 @@ export interface Log {
  *
  * @param destination takes the lines; without one they go to standard output, and neither a reader that stands still
  * nor one that is gone holds up who logs
+ * @param onLine told of each line of the logger before it goes out: one JSON object, whatever the format
  */
-export function createLog({ level, format }: LogOptions, clock: Clock, destination?: DestinationStream): Log {
+export function createLog(
+  { level, format }: LogOptions,
+  clock: Clock,
+  destination?: DestinationStream,
+  onLine?: (line: string) => void,
+): Log {
   const output = destination ?? new LogOutput({ clock, write: writeStandardOutput, onLost: (lines) => onLost(lines) })
-  const settings = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime }
+  const told = onLine && {
+    streamWrite: (line: string) => {
+      onLine(line)
+      return line
+    },
+  }
+  const settings = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime, ...(told && { hooks: told }) }
   const formatted = format === 'pretty' ? readable(output) : output
   const logger = pino(settings, formatted)
   const onLost = (lines: number) => logger.warn({ lines }, 'log lines lost: standard output did not take them')

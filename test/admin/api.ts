@@ -2,7 +2,7 @@
 import Ajv2020 from 'ajv/dist/2020.js'
 import { expect } from 'vitest'
 import { openApi } from '../../src/admin/openapi.ts'
-import { request } from '../support/http-client.ts'
+import { type OpenAnswer, openRequest, request } from '../support/http-client.ts'
 
 const description = JSON.parse(JSON.stringify(openApi()))
 const ajv = new Ajv2020.default({ strict: false, formats: { 'date-time': true } })
@@ -34,6 +34,46 @@ export async function askApi(
   const described = path.startsWith('/objects/') ? '/objects/{path}' : (path.split('?')[0] ?? '')
   for (const value of values) expectDescribed({ described, method, status: answer.status, contentType }, value)
   return { status: answer.status, values }
+}
+
+export interface Listener {
+  readonly answer: OpenAnswer
+  /** The content of the first `count` events of this name, once there are as many. */
+  // biome-ignore lint/suspicious/noExplicitAny: what it is, the test says
+  events(name: 'history' | 'sample' | 'state', count: number): Promise<any[]>
+  /** The names of all that have come whole. */
+  names(): readonly string[]
+}
+
+/** Listens to the live figures; every event is held against the description. */
+export async function listenTo(port: number, headers: Readonly<Record<string, string>> = {}): Promise<Listener> {
+  const answer = await openRequest(port, { path: '/events', headers })
+  const contentType = answer.headers['content-type'] ?? ''
+  expect([answer.status, contentType]).toEqual([200, 'text/event-stream'])
+  const all = () => {
+    const texts = String(answer.received()).split('\n\n').slice(0, -1)
+    return texts.map((text) => {
+      const [, event = '', data = ''] = /^event: (.*)\ndata: (.*)$/.exec(text) ?? []
+      return { event, data: JSON.parse(data) }
+    })
+  }
+  return {
+    answer,
+    names: () => all().map(({ event }) => event),
+    events: async (name, count) => {
+      for (;;) {
+        const named = all().filter(({ event }) => event === name)
+        if (named.length >= count) {
+          for (const one of named)
+            expectDescribed({ described: '/events', method: 'GET', status: 200, contentType }, one)
+          return named.slice(0, count).map(({ data }) => data)
+        }
+        const before = answer.received().length
+        await answer.receivedBytes(before + 1)
+        if (answer.received().length === before) throw new Error(`the stream ended before ${count} of ${name}`)
+      }
+    },
+  }
 }
 
 interface Where {

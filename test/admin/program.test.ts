@@ -1,5 +1,5 @@
 /** The program itself, watched through its admin listener while the system tells it to end. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
@@ -7,6 +7,7 @@ import { endAll, run, start } from '../cli/program.ts'
 import { request } from '../support/http-client.ts'
 import { type Gate, gate, type S3Server, startS3Server } from '../support/s3-socket-server.ts'
 import { openRequest, pattern } from '../support/shield.ts'
+import { listenTo } from './api.ts'
 
 const BYTES = pattern(200_000)
 const TOKEN = 'hush-4711'
@@ -109,4 +110,15 @@ describe('check', () => {
       stderr: `${file}: 1 problem\n  admin.token: expected a token, since admin.address is not loopback, got nothing\n`,
     })
   })
+})
+
+test('its listeners are told its version, and do not hold it up when it is told to end', async () => {
+  const { child, ended, adminPort } = await served(LOOPBACK)
+  const { events } = await listenTo(adminPort)
+  const manifest = JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8'))
+  expect((await events('state', 1))[0].version).toBe(manifest.version)
+  expect((await events('sample', 1))[0].requests).toBe(0)
+  child.kill('SIGTERM')
+
+  expect((await ended).code).toBe(0)
 })

@@ -5,6 +5,7 @@
 import { expect, onTestFinished, test } from 'vitest'
 import { startApp } from '../../src/app.ts'
 import { loadConfig } from '../../src/config/load.ts'
+import { listenTo } from '../admin/api.ts'
 import { HMAC_KEY, hmacToken } from '../support/access-tokens.ts'
 import { FakeClock } from '../support/fake-clock.ts'
 import { startHttpServer } from '../support/http-socket-server.ts'
@@ -121,12 +122,18 @@ test.each([
     }
   }
 
+  const listener = await listenTo(app.admin?.port ?? 0, { Authorization: `Bearer ${ADMIN_TOKEN}` })
+  await listener.events('state', 1)
   await run(['a', 'a', 'missing', 'refused', 'fails', 'cut'])
   expect([...statuses].toSorted((a, b) => a - b)).toEqual([200, 401, 403, 404, 500, 502])
   const signatures = s3.requests.flatMap(({ headers }) => headers.authorization?.split('Signature=')[1] ?? [])
   expect(signatures.length).toBeGreaterThan(3)
   await Promise.all([s3.close(), packager.close()])
   await run(['a', 'unknown'])
+  clock.advance(1000)
+  const { topPaths, troubles } = (await listener.events('state', 2)).at(-1)
+  expect([topPaths.length > 5, troubles.length > 5]).toEqual([true, true])
+  told.push(String(listener.answer.received()))
 
   const parts = tokens.flatMap((token) => [token, token.slice(token.lastIndexOf('.') + 1)])
   const log = lines.join('')
