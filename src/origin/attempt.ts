@@ -40,6 +40,14 @@ export function isFailedAnswer({ status }: OriginResponse): boolean {
   return status === 429 || (status >= 500 && status !== 501 && status !== 505)
 }
 
+/**
+ * Whether it says that nothing of the origin is to be had at present (RFC 9110 §15.6.3 to §15.6.5). A 500 is about one
+ * request, and so is every 5xx that has no meaning here; a 429 comes from a server that is well.
+ */
+export function isOutageAnswer({ status }: OriginResponse): boolean {
+  return status === 502 || status === 503 || status === 504
+}
+
 /** Undefined where another attempt would be no use: there is an answer, or it would fail in the same way. */
 export function failedAttempt(attempt: Attempt, nowMs: number): FailedAttempt | undefined {
   if ('error' in attempt) {

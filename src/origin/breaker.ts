@@ -8,13 +8,15 @@
  * | `half-open` | three at a time go through as probes; others refused | closed after three good ones; one bad one opens it |
  *
  * Each time a probe fails the circuit stays open for twice as long, up to a minute. Failures are those of
- * {@link isOriginFault}, up to the headers, and the answers of {@link isFailedAnswer}; any other answer is a success, a
- * 404 too; what was aborted, never sent or refused for our configuration's sake counts as neither.
+ * {@link isOriginFault}, up to the headers, and the answers of {@link isOutageAnswer}; any other answer is a success, a
+ * 404 and an application's 500 too: one broken page must not take the others away. What was aborted, never sent or
+ * refused for our configuration's sake counts as neither. A store's 500 comes as an error and is a failure: it has no
+ * pages of its own, and fails as a whole.
  *
  * Invariant: an outcome counts only in the state that let its request through.
  */
 import type { Clock } from '../clock.ts'
-import { isFailedAnswer } from './attempt.ts'
+import { isOutageAnswer } from './attempt.ts'
 import type { OriginCounts } from './counts.ts'
 import { isOriginFault, NotSentError } from './failure.ts'
 import type { Fetch, OriginLog } from './origin.ts'
@@ -75,7 +77,7 @@ export class CircuitBreaker {
       try {
         admitted = this.#admit()
         const response = await fetch(request)
-        this.#count(admitted, isFailedAnswer(response) ? 'failure' : 'success')
+        this.#count(admitted, isOutageAnswer(response) ? 'failure' : 'success')
         return response
       } catch (error) {
         this.#options.counts?.failed(error)

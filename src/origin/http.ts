@@ -14,6 +14,7 @@ import { HttpSockets } from './http-sockets.ts'
 import type { OriginLog, OriginRequest, OriginResponse, PacedOrigin, PoolUsage } from './origin.ts'
 import { ConnectionPool } from './pool.ts'
 import { RateLimiter } from './rate-limiter.ts'
+import { RefusedPaths } from './refused-paths.ts'
 import type { LimitSettings, OriginDependencies, PoolSettings } from './settings.ts'
 
 export interface HttpOriginOptions {
@@ -38,6 +39,7 @@ class HttpOrigin implements PacedOrigin {
   readonly #log: OriginLog
   readonly #sockets: HttpSockets
   readonly #pool: ConnectionPool
+  readonly #refusedPaths = new RefusedPaths()
   #isClosed = false
   #lastErrorLogAt = Number.NEGATIVE_INFINITY
 
@@ -76,7 +78,10 @@ class HttpOrigin implements PacedOrigin {
         sockets: this.#sockets,
         responseTimeoutMs,
         stallTimeoutMs,
-        onAnswer: (status) => this.#pool.answered(status),
+        onAnswer: (status) => {
+          const isAboutRate = status !== 429 || this.#refusedPaths.areSeveral(sent.target, this.#clock.now())
+          this.#pool.answered(status, isAboutRate)
+        },
         onOver: () => permit.release(),
       })
     } catch (error) {

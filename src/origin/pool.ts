@@ -112,9 +112,13 @@ export class ConnectionPool {
     return this.#wait(line, signal)
   }
 
-  /** What came of a request that had a permit: the rate learns from it. */
-  answered(status: number): void {
-    const isRefusal = status === SERVICE_UNAVAILABLE || status === TOO_MANY_REQUESTS
+  /**
+   * What came of a request that had a permit: the rate learns from it.
+   *
+   * @param isAboutRate whether a status that asks for fewer requests means all of them. @default yes
+   */
+  answered(status: number, isAboutRate = true): void {
+    const isRefusal = isAboutRate && (status === SERVICE_UNAVAILABLE || status === TOO_MANY_REQUESTS)
     const now = this.#options.clock.now()
     this.counts.answered(status)
     this.#options.rate.answered(isRefusal, now)

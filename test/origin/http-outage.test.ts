@@ -1,8 +1,7 @@
 import { Readable } from 'node:stream'
 import { describe, expect, test } from 'vitest'
-import { NotSentError } from '../../src/origin/failure.ts'
 import { gate } from '../support/http-socket-server.ts'
-import { bytesOf, failure } from './fixture.ts'
+import { failure } from './fixture.ts'
 import { failing, told, UNREPEATABLE } from './http-asking.ts'
 import { expectWell, startHttpOrigin, until } from './http-fixture.ts'
 
@@ -112,48 +111,6 @@ describe('attempts', () => {
     await get
     open.open()
     expect(await put).toBe('200 done')
-  })
-})
-
-describe('the pace', () => {
-  test.each([429, 503])('%i slows it down', async (status) => {
-    const fixture = await startHttpOrigin({ limits: { requestsPerSecond: 20 } })
-    fixture.server.on('/a', failing(status))
-    await told(fixture)
-    const second = told(fixture)
-    await Promise.resolve()
-    // One in 50 ms at 20 a second; one in 72 ms after the cut.
-    fixture.clock.advance(60)
-    expect(fixture.server.requests).toHaveLength(1)
-    expect(fixture.origin.usage().queued).toBe(1)
-    fixture.clock.advance(20)
-    expect(await second).toBe(`${status} error ${status}`)
-  })
-})
-
-describe('the circuit', () => {
-  test('opens on answers that are failures, and closes on good ones', async () => {
-    const fixture = await startHttpOrigin({ breaker: { minRequests: 4 } })
-    const { server, clock, fetch } = fixture
-    server.on('/a', failing(500))
-    server.on('/b', failing(404))
-    for (let count = 0; count < 2; count += 1) await bytesOf(await fetch('b'))
-    for (let count = 0; count < 2; count += 1) expect(await told(fixture)).toBe('500 error 500')
-    const refused = await failure(fetch('a'), 'overloaded')
-
-    expect([refused instanceof NotSentError, refused.retryAfterSeconds, server.requests.length]).toEqual([true, 5, 4])
-    clock.advance(5_000)
-    for (let count = 0; count < 3; count += 1) await bytesOf(await fetch('b'))
-    expect(await told(fixture)).toBe('500 error 500')
-  })
-
-  test('a failing probe opens it again', async () => {
-    const fixture = await startHttpOrigin({ breaker: { minRequests: 1 } })
-    fixture.server.on('/a', failing(503))
-    await told(fixture)
-    fixture.clock.advance(5_000)
-    expect(await told(fixture)).toBe('503 error 503')
-    expect((await failure(fixture.fetch('a'), 'overloaded')).retryAfterSeconds).toBe(10)
   })
 })
 
