@@ -12,12 +12,26 @@ import { DEFAULT_TIMEOUTS, type ServerOptions } from './server/server.ts'
 /** One log line a limit in this time. */
 const REFUSAL_LOG_MS = 1000
 
-/** Undefined where there is no limit. */
-export function requestRateOf({ perClient }: LimitsConfig, isTrusted: Trust): RequestRate | undefined {
-  const { requestsPerSecond, burst = 1 } = perClient
-  return requestsPerSecond === undefined
-    ? undefined
-    : new RequestRate({ perSecond: requestsPerSecond, burst, isTrusted })
+/** The request rate of one configuration after the other: what clients have used up stays used up. */
+export class RequestRates {
+  readonly #clock: Clock
+  #last: RequestRate | undefined
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  /** Takes the place of the one before. Undefined where there is no limit. */
+  take({ perClient }: LimitsConfig, isTrusted: Trust): RequestRate | undefined {
+    const { requestsPerSecond, burst = 1 } = perClient
+    if (requestsPerSecond === undefined) this.#last = undefined
+    else {
+      const rule = { perSecond: requestsPerSecond, burst, isTrusted }
+      if (this.#last === undefined) this.#last = new RequestRate(rule)
+      else this.#last.change(rule, this.#clock.now())
+    }
+    return this.#last
+  }
 }
 
 /** Of all listeners together. */

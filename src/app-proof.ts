@@ -14,6 +14,12 @@ const UNKNOWN_OBJECT = '.segment-shield/are-these-keys-good'
 
 const FORBIDDEN = 403
 
+/** The origin does not take them, or could not be asked. */
+export interface KeysFault {
+  readonly kind: 'refused' | 'untried'
+  readonly message: string
+}
+
 /**
  * Undefined where the origin takes the keys, else why they were not shown to be good.
  *
@@ -23,20 +29,20 @@ export async function proveKeys(
   origin: Origin,
   knownObject: string | undefined,
   signal: AbortSignal,
-): Promise<string | undefined> {
+): Promise<KeysFault | undefined> {
   try {
     const key = knownObject ?? UNKNOWN_OBJECT
     const { status, body } = await origin.fetch({ key, range: { first: 0, last: 0 }, priority: 'playlist', signal })
     body?.destroy()
     const isForbidden = status === FORBIDDEN && knownObject !== undefined
-    return isForbidden ? 'the new keys may not read what the old ones could' : undefined
+    return isForbidden ? { kind: 'refused', message: 'the new keys may not read what the old ones could' } : undefined
   } catch (error) {
-    return reasonOf(asOriginError(error))
+    return faultOf(asOriginError(error))
   }
 }
 
-function reasonOf({ kind, message }: OriginError): string {
+function faultOf({ kind, message }: OriginError): KeysFault {
   return kind === 'misconfigured'
-    ? `the new keys are refused (${message})`
-    : `the new keys could not be tried (${message})`
+    ? { kind: 'refused', message: `the new keys are refused (${message})` }
+    : { kind: 'untried', message: `the new keys could not be tried (${message})` }
 }

@@ -4,34 +4,74 @@
  * What could fail is tried first: the certificates' files are read, new keys are shown to their bucket. Then everything
  * takes effect in one turn, or, where something was wrong, nothing has.
  *
- * Invariant: one reload at a time, in the order in which they were asked for.
+ * Invariant: one reload at a time, in the order in which they were asked for; one that is refused has changed nothing.
  */
 
 import type { Origins, PreparedOrigins } from './app-origins.ts'
 import { proveKeys } from './app-proof.ts'
 import type { Cache } from './cache/cache.ts'
-import { restartNeededFor } from './config/changes.ts'
+import { changesIn, restartNeededFor } from './config/changes.ts'
+import { formatPath } from './config/path.ts'
 import type { Config } from './config/schema.ts'
-import { ConfigError } from './errors.ts'
+import { ConfigError, type ConfigProblem, sentenceOf } from './errors.ts'
 import type { Logger } from './observe/log.ts'
+import type { PreparedCertificates } from './server/certificates.ts'
 
 /**
- * - `reloaded`: it is in use; `restartNeeded` are the paths in the file that only the next start will heed
- * - `refused`: nothing has changed, for these reasons
+ * - `noSource`: there is nothing to read the configuration from
+ * - `configuration`: it cannot be read or is wrong
+ * - `certificates`: a file of theirs is no use
+ * - `keys`: a bucket does not take its new keys
+ * - `untried`: nothing else is wrong, but a bucket could not be asked about its new keys
+ * - `ending`: the program is
+ */
+export type RefusalCause = 'noSource' | 'configuration' | 'certificates' | 'keys' | 'untried' | 'ending'
+
+/**
+ * - `reloaded`: it is in use. `changed` are the paths in the file that are different, `certificates` the files that hold
+ *   another one or have another key, `restartNeeded` the paths that only the next start will heed
+ * - `refused`: nothing has changed; `reasons` are the problems as sentences. None of it holds a secret
  */
 export type ReloadOutcome =
-  | { readonly kind: 'reloaded'; readonly restartNeeded: readonly string[] }
-  | { readonly kind: 'refused'; readonly reasons: readonly string[] }
+  | {
+      readonly kind: 'reloaded'
+      readonly changed: readonly string[]
+      readonly certificates: readonly string[]
+      readonly restartNeeded: readonly string[]
+    }
+  | {
+      readonly kind: 'refused'
+      readonly cause: RefusalCause
+      readonly problems: readonly ConfigProblem[]
+      readonly reasons: readonly string[]
+    }
 
 export interface ReloadingParts {
   readonly origins: Origins
   readonly cache: Cache
   readonly log: Logger
   readonly running: () => Config
-  /** @returns what is wrong, a sentence a file: then the listeners keep what they have */
-  readonly reloadCertificates: () => Promise<readonly string[]>
+  /** What the listeners' files hold now. */
+  readonly readCertificates: () => Promise<PreparedCertificates>
   /** Serves with this configuration from now on; its origins are in place. */
   readonly serve: (config: Config) => void
+  /** Told of each in the end. */
+  readonly onOutcome: (outcome: ReloadOutcome) => void
+}
+
+type UsableCertificates = Extract<PreparedCertificates, { kind: 'usable' }>
+
+interface Refusal {
+  readonly kind: 'refusal'
+  readonly cause: RefusalCause
+  readonly problems: readonly ConfigProblem[]
+}
+
+const ENDING: Refusal = { kind: 'refusal', cause: 'ending', problems: [{ path: '', message: 'the program is ending' }] }
+const NO_SOURCE: Refusal = {
+  kind: 'refusal',
+  cause: 'noSource',
+  problems: [{ path: '', message: 'there is no file to read the configuration from' }],
 }
 
 export class Reloading {
@@ -48,7 +88,11 @@ export class Reloading {
 
   /** @param read called when it is this one's turn */
   reload(read: (() => Promise<Config>) | undefined): Promise<ReloadOutcome> {
-    const outcome = this.#last.then(() => this.#read(read))
+    const outcome = this.#last.then(async () => {
+      const said = await this.#read(read)
+      this.#parts.onOutcome(said)
+      return said
+    })
     this.#last = outcome.catch(() => undefined)
     return outcome
   }
@@ -60,49 +104,62 @@ export class Reloading {
   }
 
   async #read(read: (() => Promise<Config>) | undefined): Promise<ReloadOutcome> {
-    if (read === undefined) return this.#refuse(['there is no file to read the configuration from'])
+    if (this.#ending.signal.aborted) return this.#refuse(ENDING)
+    if (read === undefined) return this.#refuse(NO_SOURCE)
     try {
       return await this.#reload(await read())
     } catch (error) {
-      if (error instanceof ConfigError) return this.#refuse(error.message.split('\n'))
-      throw error
+      if (!(error instanceof ConfigError)) throw error
+      return this.#refuse({ kind: 'refusal', cause: 'configuration', problems: error.problems })
     }
   }
 
-  #refuse(reasons: readonly string[]): ReloadOutcome {
+  #refuse({ cause, problems }: Refusal): ReloadOutcome {
+    const reasons = problems.map(sentenceOf)
     this.#parts.log.error({ reasons }, 'not reloaded, nothing has changed')
-    return { kind: 'refused', reasons }
+    return { kind: 'refused', cause, problems, reasons }
   }
 
   async #reload(next: Config): Promise<ReloadOutcome> {
-    const { origins, cache, log, reloadCertificates, serve } = this.#parts
+    const { origins, cache, log, readCertificates, running, serve } = this.#parts
     const prepared = origins.prepare(next.origins)
-    const reasons = await this.#reasonsAgainst(prepared)
-    // The last thing that may fail: from here on it is done.
-    if (reasons.length === 0) reasons.push(...(await reloadCertificates()))
-    if (this.#ending.signal.aborted) reasons.push('the program is ending')
-    if (reasons.length > 0) {
+    const [keys, certificates] = await Promise.all([this.#refusalOfKeys(prepared), readCertificates()])
+    const tried = this.#ending.signal.aborted ? ENDING : together(certificates, keys)
+    if (tried.kind === 'refusal') {
       await prepared.discard()
-      return this.#refuse(reasons)
+      return this.#refuse(tried)
     }
+    // Nothing fails from here on, and nothing comes between.
+    const changed = changesIn(running(), next)
     const moved = prepared.apply()
+    tried.apply()
     serve(next)
     for (const name of moved) await cache.purge((key) => key.startsWith(`${name} `), 'hard')
     const restartNeeded = restartNeededFor(this.#started, next)
-    if (restartNeeded.length === 0) log.info('reloaded')
-    else log.warn({ restartNeeded }, 'reloaded, but for what needs a restart')
-    return { kind: 'reloaded', restartNeeded }
+    const said = { changed, certificates: tried.changed, restartNeeded }
+    if (restartNeeded.length === 0) log.info(said, 'reloaded')
+    else log.warn(said, 'reloaded, but for what needs a restart')
+    return { kind: 'reloaded', ...said }
   }
 
-  async #reasonsAgainst({ rekeyed }: PreparedOrigins): Promise<string[]> {
+  async #refusalOfKeys({ rekeyed }: PreparedOrigins): Promise<Refusal | undefined> {
     const { signal } = this.#ending
     const faults = await Promise.all(
       rekeyed.map(async (origin) => {
-        const known = this.#parts.cache.knownObject(origin.name)
-        const fault = signal.aborted ? undefined : await proveKeys(origin, known, signal)
-        return fault && `origins.${origin.name}.credentials: ${fault}`
+        const fault = await proveKeys(origin, this.#parts.cache.knownObject(origin.name), signal)
+        return fault && { ...fault, path: formatPath(['origins', origin.name, 'credentials']) }
       }),
     )
-    return faults.filter((fault) => fault !== undefined)
+    const found = faults.filter((fault) => fault !== undefined)
+    if (found.length === 0) return undefined
+    const problems = found.map(({ path, message }) => ({ path, message }))
+    return { kind: 'refusal', cause: found.some(({ kind }) => kind === 'refused') ? 'keys' : 'untried', problems }
   }
+}
+
+/** What an operator has to mend in files comes before what may be well the next time. */
+function together(certificates: PreparedCertificates, keys: Refusal | undefined): Refusal | UsableCertificates {
+  if (certificates.kind === 'usable') return keys ?? certificates
+  const problems = [...certificates.faults, ...(keys?.problems ?? [])]
+  return { kind: 'refusal', cause: 'certificates', problems }
 }

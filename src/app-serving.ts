@@ -1,10 +1,13 @@
 /**
  * Serving: what one configuration makes of requests. A reload makes another one, which takes the requests from then on;
  * those that are under way go on with the one they began with.
+ *
+ * Invariant: there are as many as still have something under way on a pass-through route, and the newest. What else was
+ * begun with an older one holds on to it by itself, and nobody else does.
  */
 
 import { randomUUID } from 'node:crypto'
-import { requestRateOf } from './app-limits.ts'
+import type { RequestRates } from './app-limits.ts'
 import { passingLog } from './app-log.ts'
 import { type Origins, originOf } from './app-origins.ts'
 import { makePassthroughRoute, makeRoute, typeOf } from './app-routes.ts'
@@ -28,6 +31,7 @@ export interface ServingParts {
   readonly clock: Clock
   readonly log: Logger
   readonly uploads: Uploads
+  readonly requestRates: RequestRates
   readonly onFault: (error: unknown) => void
   /** Of every exchange; the access log is asked for where the configuration wants one. */
   readonly recorderFor: (config: Config) => AccessLog
@@ -41,7 +45,13 @@ export interface Serving {
   readonly routes: Routes
   readonly handler: Handler
   readonly passed: PassedTraffic
-  /** Lets go of idle connections that are no origin's. */
+  /**
+   * To be called when it gets no more requests: lets go of idle connections that are no origin's.
+   *
+   * @returns what resolves when such requests, uploads and WebSockets are over
+   */
+  retire(): Promise<void>
+  /** Cuts these off. */
   close(): void
 }
 
@@ -59,7 +69,11 @@ export function makeServing(config: Config, parts: ServingParts): Serving {
     return makePassthroughRoute(route, { clock, clientStallMs, uploads, isTrusted, onFault, onFailure })
   })
   const routes = compileRoutes(all)
-  const limits = { maxTargetBytes: config.limits.urlLength, requestRate: requestRateOf(config.limits, isTrusted) }
+  const passing = all.filter(isPassthrough)
+  const limits = {
+    maxTargetBytes: config.limits.urlLength,
+    requestRate: parts.requestRates.take(config.limits, isTrusted),
+  }
   const handler = createHandler({
     ...limits,
     routes,
@@ -81,21 +95,48 @@ export function makeServing(config: Config, parts: ServingParts): Serving {
     routes,
     handler,
     passed: passedTraffic({ ...limits, routes, clock, accessLog, uploads }),
+    retire: async () => {
+      await Promise.all(passing.map(({ passthrough }) => passthrough.retire()))
+    },
     close: () => {
-      for (const { passthrough } of all.filter(isPassthrough)) passthrough.close()
+      for (const { passthrough } of passing) passthrough.close()
     },
   }
 }
 
-/** The newest of several servings, as one that listeners can hold on to. */
-export function newest(serving: () => Serving): Pick<Serving, 'handler' | 'passed'> {
-  return {
-    handler: (req, res) => serving().handler(req, res),
+/** The newest serving, and those before it that still have something under way. */
+export class Servings {
+  readonly #older = new Set<Serving>()
+  #newest: Serving
+  /** The newest one, whichever it is, as one that listeners can hold on to. */
+  readonly current: Pick<Serving, 'handler' | 'passed'> = {
+    handler: (req, res) => this.#newest.handler(req, res),
     passed: {
-      acceptsUpgrade: (req) => serving().passed.acceptsUpgrade(req),
-      upgrade: (req, socket, head) => serving().passed.upgrade(req, socket, head),
-      leavesContinue: (req) => serving().passed.leavesContinue(req),
-      isReceiving: (socket) => serving().passed.isReceiving(socket),
+      acceptsUpgrade: (req) => this.#newest.passed.acceptsUpgrade(req),
+      upgrade: (req, socket, head) => this.#newest.passed.upgrade(req, socket, head),
+      leavesContinue: (req) => this.#newest.passed.leavesContinue(req),
+      isReceiving: (socket) => this.#newest.passed.isReceiving(socket),
     },
+  }
+
+  constructor(first: Serving) {
+    this.#newest = first
+  }
+
+  get newest(): Serving {
+    return this.#newest
+  }
+
+  /** Takes all requests from now on. */
+  add(next: Serving): void {
+    const before = this.#newest
+    this.#newest = next
+    this.#older.add(before)
+    void before.retire().then(() => this.#older.delete(before))
+  }
+
+  /** Cuts off whatever any of them still has under way. */
+  close(): void {
+    for (const serving of [this.#newest, ...this.#older]) serving.close()
   }
 }

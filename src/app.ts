@@ -8,12 +8,12 @@ import { type RunningAdminServer, startAdminServer } from './admin/admin-server.
 import { type AdminActions, adminEndpoints } from './admin/endpoints.ts'
 import type { Phase, RouteOrigins } from './admin/health.ts'
 import { adminActions, liveSources } from './app-admin.ts'
-import { connectionRules, listenerLimits, refusalLog } from './app-limits.ts'
+import { connectionRules, listenerLimits, RequestRates, refusalLog } from './app-limits.ts'
 import { certificateLog, failureLog } from './app-log.ts'
 import { appMetrics, Certificates } from './app-metrics.ts'
 import { Origins } from './app-origins.ts'
 import { Reloading, type ReloadOutcome } from './app-reload.ts'
-import { makeServing, newest, type Serving, type ServingParts } from './app-serving.ts'
+import { makeServing, type ServingParts, Servings } from './app-serving.ts'
 import { Cache } from './cache/cache.ts'
 import { makeEviction } from './cache/make-eviction.ts'
 import { Store } from './cache/store.ts'
@@ -109,6 +109,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     clock,
     log,
     uploads: new Uploads(),
+    requestRates: new RequestRates(clock),
     onFault,
     recorderFor: ({ log: { access, sample } }) => {
       const sampling = sample === undefined ? undefined : { share: sample, random }
@@ -116,10 +117,9 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     },
     clientStallMs: options.clientStallMs,
   }
-  const servings: [Serving, ...Serving[]] = [makeServing(config, parts)]
-  const current = () => servings[0]
+  const servings = new Servings(makeServing(config, parts))
   const onRefused = refusalLog(log, clock)
-  const rules = () => connectionRules(current().config.limits, current().isTrusted, onRefused)
+  const rules = () => connectionRules(servings.newest.config.limits, servings.newest.isTrusted, onRefused)
   const connectionLimit = new ConnectionLimit(rules())
   const certificates = new Certificates()
   const logCertificate = certificateLog(log, clock)
@@ -128,7 +128,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   let admin: RunningAdminServer | undefined
   let live: ReturnType<typeof liveSources> | undefined
   const closeBehind = async () => {
-    for (const serving of servings) serving.close()
+    servings.close()
     await cache.close()
     await origins.close()
     await admin?.close()
@@ -137,14 +137,14 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
 
   try {
     if (config.admin !== undefined) {
-      const matched = () => routeOrigins(current().config)
+      const matched = () => routeOrigins(servings.newest.config)
       const health = { phase: () => phase, origins: () => origins.states(), routes: matched }
       const metrics = appMetrics({ traffic, origins, cache, store, connectionLimit, certificates })
       const { version = 'unknown' } = options
       live = liveSources({ traffic, origins, store, cache, connectionLimit, topPaths, troubles, clock, version })
       const actions = adminActions({
         health,
-        routes: () => current().routes,
+        routes: () => servings.newest.routes,
         cache,
         store,
         clock,
@@ -156,7 +156,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
       admin = await startAdmin(config.admin, isShared, actions, onFault)
       log.info(admin.listener, 'admin listening')
     }
-    const { handler, passed } = newest(current)
+    const { handler, passed } = servings.current
     const server = await startServer(config.listen.map(listenOf), handler, {
       ...listenerLimits(config.limits),
       connectionLimit,
@@ -174,10 +174,11 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
       origins,
       cache,
       log,
-      running: () => current().config,
-      reloadCertificates: () => server.reloadCertificates(),
+      running: () => servings.newest.config,
+      readCertificates: () => server.readCertificates(),
+      onOutcome: () => undefined,
       serve: (next) => {
-        servings.unshift(makeServing(next, parts))
+        servings.add(makeServing(next, parts))
         connectionLimit.change(rules())
         log.level = next.log.level
       },

@@ -10,12 +10,16 @@ export interface ConfigProblem {
   readonly message: string
 }
 
+export function sentenceOf({ path, message }: ConfigProblem): string {
+  return path === '' ? message : `${path}: ${message}`
+}
+
 /** The configuration cannot be used. Carries every problem found, not only the first. */
 export class ConfigError extends Error {
   readonly problems: readonly ConfigProblem[]
 
   constructor(problems: readonly ConfigProblem[], options?: ErrorOptions) {
-    super(problems.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`)).join('\n'), options)
+    super(problems.map(sentenceOf).join('\n'), options)
     this.name = 'ConfigError'
     this.problems = problems
   }

@@ -7,7 +7,7 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls'
-import { StartError } from '../errors.ts'
+import { type ConfigProblem, StartError, sentenceOf } from '../errors.ts'
 import { TLS_RULES } from './tls-rules.ts'
 
 export interface CertificateFiles {
@@ -40,8 +40,8 @@ export type Certificates = readonly [Certificate, ...Certificate[]]
 
 export type CertificatesReading =
   | { readonly kind: 'usable'; readonly certificates: Certificates }
-  /** A sentence for each file, which it names. None holds anything of what is in it. */
-  | { readonly kind: 'faulty'; readonly faults: readonly string[] }
+  /** Each by its file. None holds anything of what is in it. */
+  | { readonly kind: 'faulty'; readonly faults: readonly ConfigProblem[] }
 
 /** Reads all files anew. */
 export async function readCertificates(all: readonly CertificateFiles[]): Promise<CertificatesReading> {
@@ -55,31 +55,65 @@ export async function readCertificates(all: readonly CertificateFiles[]): Promis
 /** @throws {StartError} naming every file that is no use, and why */
 export async function usableCertificates(files: readonly CertificateFiles[]): Promise<Certificates> {
   const reading = await readCertificates(files)
-  if (reading.kind === 'faulty') throw new StartError(reading.faults.join('\n'))
+  if (reading.kind === 'faulty') throw new StartError(reading.faults.map(sentenceOf).join('\n'))
   return reading.certificates
 }
 
 /** Where they are in use. */
 export interface CertificateUser {
   readonly certificateFiles: readonly CertificateFiles[]
+  /** Undefined where it has none. */
+  readonly certificates: Certificates | undefined
   offer(certificates: Certificates): void
 }
 
-/** Reads those of all users again. @returns what is wrong, a sentence a file: then every user keeps what it has */
-export async function reloadCertificates(
+/** What the files of all users hold now; nothing of it is in use yet. */
+export type PreparedCertificates =
+  | {
+      readonly kind: 'usable'
+      /** Files of certificates that are others by now, or have another key. */
+      readonly changed: readonly string[]
+      /** Offers them in place of those before. */
+      apply(): void
+    }
+  | Extract<CertificatesReading, { kind: 'faulty' }>
+
+/** Reads those of all users again. */
+export async function prepareCertificates(
   users: readonly CertificateUser[],
   onCertificate: (certificate: Certificate) => void,
-): Promise<readonly string[]> {
+): Promise<PreparedCertificates> {
   const certified = users.filter(({ certificateFiles }) => certificateFiles.length > 0)
-  const readings = await Promise.all(certified.map(({ certificateFiles }) => readCertificates(certificateFiles)))
-  const faults = readings.flatMap((reading) => (reading.kind === 'faulty' ? reading.faults : []))
-  if (faults.length > 0) return faults
-  for (const [index, reading] of readings.entries()) {
-    if (reading.kind === 'faulty') continue
-    certified[index]?.offer(reading.certificates)
-    for (const certificate of reading.certificates) onCertificate(certificate)
+  const read = await Promise.all(
+    certified.map(async (user) => ({ user, reading: await readCertificates(user.certificateFiles) })),
+  )
+  const faults = read.flatMap(({ reading }) => (reading.kind === 'faulty' ? reading.faults : []))
+  if (faults.length > 0) return { kind: 'faulty', faults: withoutDoubles(faults) }
+  const usable = read.flatMap(({ user, reading }) =>
+    reading.kind === 'usable' ? [{ user, certificates: reading.certificates }] : [],
+  )
+  const changed = usable.flatMap(({ user, certificates }) =>
+    certificates.filter((one, index) => !isSame(one, user.certificates?.[index])).map(({ file }) => file),
+  )
+  return {
+    kind: 'usable',
+    changed: [...new Set(changed)],
+    apply: () => {
+      for (const { user, certificates } of usable) {
+        user.offer(certificates)
+        for (const certificate of certificates) onCertificate(certificate)
+      }
+    },
   }
-  return []
+}
+
+function isSame({ options }: Certificate, before: Certificate | undefined): boolean {
+  return options.cert === before?.options.cert && options.key === before?.options.key
+}
+
+/** Several listeners may have the same files. */
+function withoutDoubles(faults: readonly ConfigProblem[]): readonly ConfigProblem[] {
+  return [...new Map(faults.map((fault) => [sentenceOf(fault), fault])).values()]
 }
 
 /** The one that a client gets who asks for this name: the first that has it, or else covers it; undefined for none. */
@@ -90,7 +124,11 @@ export function certificateFor(certificates: readonly Certificate[], serverName:
   )
 }
 
-type Fault = { readonly fault: string }
+type Fault = { readonly fault: ConfigProblem }
+
+function fault(path: string, message: string): Fault {
+  return { fault: { path, message } }
+}
 
 async function readPair({ cert, key, hsts }: CertificateFiles): Promise<Certificate | Fault> {
   const [certText, keyText] = await Promise.all([readText(cert), readText(key)])
@@ -100,7 +138,7 @@ async function readPair({ cert, key, hsts }: CertificateFiles): Promise<Certific
   if ('fault' in x509) return x509
   const privateKey = parseKey(key, keyText.text)
   if ('fault' in privateKey) return privateKey
-  if (!x509.checkPrivateKey(privateKey)) return { fault: `${key}: is not the key of the certificate in ${cert}` }
+  if (!x509.checkPrivateKey(privateKey)) return fault(key, `is not the key of the certificate in ${cert}`)
   const options = { ...TLS_RULES, cert: certText.text, key: keyText.text }
   const context = contextOf(cert, options)
   if ('fault' in context) return context
@@ -122,7 +160,7 @@ async function readText(file: string): Promise<{ readonly text: string } | Fault
   try {
     return { text: await readFile(file, 'utf8') }
   } catch (error) {
-    return { fault: `${file}: ${reasonOf(error)}` }
+    return fault(file, reasonOf(error))
   }
 }
 
@@ -135,27 +173,26 @@ function reasonOf(error: unknown): string {
 }
 
 function parseCertificate(file: string, text: string): X509Certificate | Fault {
-  if (!text.includes('-----BEGIN CERTIFICATE-----')) return { fault: `${file}: holds no certificate in PEM form` }
+  if (!text.includes('-----BEGIN CERTIFICATE-----')) return fault(file, 'holds no certificate in PEM form')
   try {
     return new X509Certificate(text)
   } catch (error) {
-    return { fault: `${file}: holds a certificate that cannot be read (${codeOf(error)})` }
+    return fault(file, `holds a certificate that cannot be read (${codeOf(error)})`)
   }
 }
 
 function parseKey(file: string, text: string) {
-  if (!/-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(text)) return { fault: `${file}: holds no private key in PEM form` }
+  if (!/-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(text)) return fault(file, 'holds no private key in PEM form')
   // RFC 7468 §11, and the older form (RFC 1421 §4.6.1.1).
   if (/BEGIN ENCRYPTED|Proc-Type: 4,ENCRYPTED/.test(text)) {
-    return { fault: `${file}: is encrypted, expected a key without a passphrase` }
+    return fault(file, 'is encrypted, expected a key without a passphrase')
   }
   try {
     return createPrivateKey(text)
   } catch (error) {
     const code = codeOf(error)
-    if (code === 'ERR_MISSING_PASSPHRASE')
-      return { fault: `${file}: is encrypted, expected a key without a passphrase` }
-    return { fault: `${file}: holds a private key that cannot be read (${code})` }
+    if (code === 'ERR_MISSING_PASSPHRASE') return fault(file, 'is encrypted, expected a key without a passphrase')
+    return fault(file, `holds a private key that cannot be read (${code})`)
   }
 }
 
@@ -164,7 +201,7 @@ function contextOf(file: string, options: SecureContextOptions): { readonly cont
   try {
     return { context: createSecureContext(options) }
   } catch (error) {
-    return { fault: `${file}: TLS does not take it (${codeOf(error)})` }
+    return fault(file, `TLS does not take it (${codeOf(error)})`)
   }
 }
 

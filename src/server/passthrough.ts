@@ -63,6 +63,8 @@ export class Passthrough {
   readonly #tunnelAgent: HttpAgent
   #requestCount = 0
   #tunnelCount = 0
+  /** Set once nothing new comes. */
+  #onIdle: (() => void) | undefined
 
   constructor(options: PassthroughOptions) {
     const { protocol, host, hostname, port } = options.target
@@ -100,6 +102,7 @@ export class Passthrough {
     this.#requestCount += 1
     res.once('close', () => {
       this.#requestCount -= 1
+      this.#lookIdle()
     })
     // What cannot be sent twice is never sent on a connection that the origin may be closing.
     if (isRepeatable(req)) this.#attempt(outgoing, this.#keptAgent, () => this.#attempt(outgoing, this.#freshAgent))
@@ -120,6 +123,7 @@ export class Passthrough {
     this.#tunnelCount += 1
     outgoing.res.once('close', () => {
       this.#tunnelCount -= 1
+      this.#lookIdle()
     })
     const { clock, clientStallMs, isTrusted, onFailure } = this.#options
     const tunnel = new Tunnel({
@@ -140,9 +144,30 @@ export class Passthrough {
     }
   }
 
-  /** Lets go of idle connections; those in use go with their requests. */
+  /**
+   * To be called when no more requests come. Idle connections end now, those in use with what they are in use for.
+   *
+   * @returns what resolves when the last request and the last WebSocket are over
+   */
+  retire(): Promise<void> {
+    // The one agent that keeps any: it keeps none that becomes free from now on.
+    this.#keptAgent.maxFreeSockets = 0
+    for (const sockets of Object.values(this.#keptAgent.freeSockets)) {
+      for (const socket of [...(sockets ?? [])]) socket.destroy()
+    }
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#onIdle = resolve
+    this.#lookIdle()
+    return promise
+  }
+
+  /** Cuts off whatever there still is. */
   close(): void {
     for (const agent of [this.#keptAgent, this.#freshAgent, this.#tunnelAgent]) agent.destroy()
+  }
+
+  #lookIdle(): void {
+    if (this.#requestCount + this.#tunnelCount === 0) this.#onIdle?.()
   }
 
   #attempt(outgoing: Outgoing, agent: HttpAgent, repeat?: () => void): void {

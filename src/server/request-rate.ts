@@ -32,13 +32,13 @@ export function tooManyRequests(retryAfterSeconds: number): ClientError {
 }
 
 export class RequestRate {
-  readonly #msPerRequest: number
-  readonly #burstMs: number
-  readonly #isTrusted: Trust
+  #msPerRequest: number
+  #burstMs: number
+  #isTrusted: Trust
   /** Epoch ms at which the client's bucket is full again. */
   readonly #fullAtMs: LRUCache<string, number>
   /** Taken apart once a connection. */
-  readonly #networks = new WeakMap<IncomingMessage['socket'], string>()
+  #networks = new WeakMap<IncomingMessage['socket'], string>()
 
   constructor({ perSecond, burst, isTrusted, maxClients = MAX_CLIENTS }: RequestRateOptions) {
     this.#msPerRequest = 1000 / perSecond
@@ -50,6 +50,30 @@ export class RequestRate {
   /** Clients that are remembered. */
   get clients(): number {
     return this.#fullAtMs.size
+  }
+
+  /**
+   * Another rule from now on. Of what a client had left of its burst it has as many requests fewer as before, down to
+   * none: who has just used up the former one gets no new one.
+   */
+  change({ perSecond, burst, isTrusted }: Omit<RequestRateOptions, 'maxClients'>, nowMs: number): void {
+    const [formerMsPerRequest, formerBurstMs] = [this.#msPerRequest, this.#burstMs]
+    this.#msPerRequest = 1000 / perSecond
+    this.#burstMs = burst * this.#msPerRequest
+    this.#isTrusted = isTrusted
+    // A connection may be another client's by the new list of proxies.
+    this.#networks = new WeakMap()
+    if (this.#msPerRequest === formerMsPerRequest && this.#burstMs === formerBurstMs) return
+    // From the one that came longest ago to the last one, so that they stay in that order.
+    for (const [client, fullAtMs] of [...this.#fullAtMs.entries()].reverse()) {
+      const emptyMs = fullAtMs - nowMs
+      const isOver = emptyMs <= 0 || emptyMs > formerBurstMs
+      if (isOver) this.#fullAtMs.delete(client)
+      else {
+        const requests = emptyMs / formerMsPerRequest
+        this.#fullAtMs.set(client, nowMs + Math.min(requests * this.#msPerRequest, this.#burstMs))
+      }
+    }
   }
 
   /** Undefined where the request may go on, and is counted; else the whole seconds after which the next one may. */

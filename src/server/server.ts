@@ -12,8 +12,8 @@ import type { Duplex } from 'node:stream'
 import type { Clock } from '../clock.ts'
 import { cannotListen } from '../errors.ts'
 import { AnswersUnderWay } from './answers-under-way.ts'
-import type { Certificate, CertificateFiles, Certificates } from './certificates.ts'
-import { reloadCertificates, usableCertificates } from './certificates.ts'
+import type { Certificate, CertificateFiles, Certificates, PreparedCertificates } from './certificates.ts'
+import { prepareCertificates, usableCertificates } from './certificates.ts'
 import type { ConnectionLimit } from './connection-limit.ts'
 import type { Handler } from './handler.ts'
 import { Http2Connection } from './http2-connection.ts'
@@ -55,12 +55,8 @@ export interface ServerOptions {
 
 export interface RunningServer {
   readonly listeners: readonly Listener[]
-  /**
-   * Reads all certificates again, for the handshakes to come. Where any is not usable everything stays as it is.
-   *
-   * @returns what is wrong, a sentence a file; empty when all went well
-   */
-  reloadCertificates(): Promise<readonly string[]>
+  /** Reads all certificates again, for the handshakes to come; all of them or none can be taken into use then. */
+  readCertificates(): Promise<PreparedCertificates>
   /**
    * Stops accepting, lets answers under way finish for at most `graceMs`, then cuts off what is left. Connections that
    * wait for their next request get `idleMs` for it, and the word that it is the last one.
@@ -117,7 +113,7 @@ export async function startServer(
   }
   return {
     listeners: servers.map(({ http }) => listenerOf(http)),
-    reloadCertificates: () => reloadCertificates(servers, options.onCertificate ?? ignoreCertificate),
+    readCertificates: () => prepareCertificates(servers, options.onCertificate ?? ignoreCertificate),
     close: async (graceMs, idleMs) => {
       await Promise.all(servers.map((server) => server.drain(graceMs, idleMs, clock)))
     },
@@ -134,6 +130,7 @@ const ignoreCertificate = (): void => undefined
 class DrainableServer {
   readonly http: Server
   readonly certificateFiles: readonly CertificateFiles[]
+  certificates: Certificates | undefined
   readonly #answers = new AnswersUnderWay(() => this.#onAnswered())
   /** Connections that speak another protocol by now. */
   readonly #upgraded = new Set<Duplex>()
@@ -151,6 +148,7 @@ class DrainableServer {
     const { passed = NOTHING_PASSED } = serverOptions
     this.#passed = passed
     this.certificateFiles = listen.tls ?? []
+    this.certificates = listen.certificates
     this.#isShared = listen.reusePort === true
     const options: HttpOptions = {
       highWaterMark: listen.highWaterMarkBytes,
@@ -203,6 +201,7 @@ class DrainableServer {
 
   /** For the handshakes to come. */
   offer(certificates: Certificates): void {
+    this.certificates = certificates
     this.#secure?.offer(certificates)
   }
 
