@@ -246,12 +246,19 @@ describe('what a hit costs does not grow', () => {
   })
 })
 
-/** Of heap for each request, of `count`, that stay or go again. */
-function bytesEach(handler: Handler, req: IncomingMessage, count: number): number {
-  for (let nth = 0; nth < 20_000; nth += 1) ask(handler, req)
-  const before = allocatedBytes()
-  for (let nth = 0; nth < count; nth += 1) ask(handler, req)
-  return (allocatedBytes() - before) / count
+const COUNT = 100_000
+
+/**
+ * Of heap for each request, those that stay or go again. The least of three runs: code that a busy machine has not come
+ * to compile yet allocates what compiled code does not.
+ */
+function bytesEach(handler: Handler, req: IncomingMessage): number {
+  const runs = [1, 2, 3].map(() => {
+    const before = allocatedBytes()
+    for (let nth = 0; nth < COUNT; nth += 1) ask(handler, req)
+    return (allocatedBytes() - before) / COUNT
+  })
+  return Math.min(...runs)
 }
 
 function allocatedBytes(): number {
@@ -272,8 +279,8 @@ describe('the heap that a hit takes beside its request and its answer', () => {
     ['of a 304', { 'if-none-match': '"v1"' }, 3150],
   ]
   test.each(cases)('%s stays small over 100 000 of them', (_name, fields, maxBytes) => {
-    const bare = bytesEach(nothing, requestOf(fields), 100_000)
-    const bytes = bytesEach(handler, requestOf(fields), 100_000) - bare
+    const bare = bytesEach(nothing, requestOf(fields))
+    const bytes = bytesEach(handler, requestOf(fields)) - bare
     expect(bytes).toBeGreaterThan(0)
     expect(bytes).toBeLessThan(maxBytes)
   })
