@@ -1,7 +1,8 @@
 /** Who gets which certificate, what is agreed with whom, and how new certificates come into use. */
 import { execFile, execFileSync } from 'node:child_process'
 import { once } from 'node:events'
-import { copyFileSync, readFileSync, writeFileSync } from 'node:fs'
+import { copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls'
 import { promisify } from 'node:util'
@@ -10,6 +11,7 @@ import { type MadeCertificate, makeCertificate, makeFolder } from '../support/ce
 import { FakeClock } from '../support/fake-clock.ts'
 import { OVER_TLS, openSession, requestOn } from '../support/http2-client.ts'
 import { rawOn } from '../support/raw-client.ts'
+import { configOf } from '../support/reloadable.ts'
 import { startShield } from '../support/shield.ts'
 
 /** After the handshake, and nothing said. */
@@ -196,6 +198,46 @@ test('where one of them is faulty all stay as they are, and it is said why', asy
   replace(other, makeCertificate(['DNS:b.example']))
   expect(await app.reload()).toMatchObject({ kind: 'reloaded', restartNeeded: [] })
   expect(await given(port)).toBe('c.example')
+})
+
+test('what is refused for another reason leaves the certificates as they were', async () => {
+  const files = makeCertificate(['DNS:a.example'])
+  const { app, port, s3 } = await startShield({ listen: { tls: files } })
+  replace(files, makeCertificate(['DNS:b.example']))
+  s3.onAny((exchange) => exchange.error(403, 'InvalidAccessKeyId'))
+  const keys = { accessKeyId: 'OTHER', secretAccessKey: 'other' }
+  const config = (tls: MadeCertificate) =>
+    configOf({ spaces: { endpoint: s3.endpoint, credentials: keys } }, { listen: [{ address: '127.0.0.1:0', tls }] })
+  expect(await app.reload(config(files))).toMatchObject({ kind: 'refused', cause: 'keys' })
+  expect(await given(port)).toBe('a.example')
+})
+
+test('a program that is told to end while they are read keeps those it has', async () => {
+  const files = makeCertificate(['DNS:a.example'])
+  const { app, logRecords } = await startShield({ listen: { tls: files } })
+  const next = makeCertificate(['DNS:b.example'])
+  const cert = readFileSync(next.cert)
+  replace(files, next)
+  // Who reads it and who writes it wait for each other.
+  rmSync(files.cert)
+  execFileSync('mkfifo', [files.cert])
+  const reloaded = app.reload()
+  const pipe = await open(files.cert, 'w')
+  const closed = app.close()
+  await pipe.writeFile(cert)
+  await pipe.close()
+  expect(await reloaded).toMatchObject({ kind: 'refused', cause: 'ending', reasons: ['the program is ending'] })
+  expect(logRecords().flatMap(({ names }) => names ?? [])).toEqual(['DNS:a.example'])
+  await closed
+})
+
+test('what was read again is told by its file, where it is another one', async () => {
+  const [first, other] = [makeCertificate(['DNS:a.example']), makeCertificate(['DNS:b.example'])]
+  const { app } = await startShield({ listen: { tls: [first, other] } })
+  expect(await app.reload()).toMatchObject({ certificates: [] })
+  replace(other, makeCertificate(['DNS:b.example']))
+  expect(await app.reload()).toMatchObject({ certificates: [other.cert] })
+  expect(await app.reload()).toMatchObject({ certificates: [] })
 })
 
 test('plain HTTP has no certificates to read again', async () => {

@@ -59,3 +59,15 @@ test('a connection that is gone is nobody’s', () => {
   const rate = new RequestRate({ perSecond: 1, burst: 1, isTrusted })
   for (let count = 0; count < 3; count += 1) expect(rate.refuse(requestFrom(undefined), 0)).toBeUndefined()
 })
+
+test('a connection may be of another client when another list of proxies is in use', () => {
+  const rule = { perSecond: 1, burst: 1 }
+  const rate = new RequestRate({ ...rule, isTrusted })
+  const socket = { remoteAddress: '192.0.2.1' }
+  const asking = (client: string) =>
+    ({ socket, headersDistinct: { 'x-forwarded-for': [client] } }) as unknown as IncomingMessage
+  expect([rate.refuse(asking('203.0.113.1'), 0), rate.refuse(asking('203.0.113.2'), 0)]).toEqual([undefined, 1])
+  rate.change({ ...rule, isTrusted: (address) => address === socket.remoteAddress }, 0)
+  expect([rate.refuse(asking('203.0.113.1'), 0), rate.refuse(asking('203.0.113.2'), 0)]).toEqual([undefined, undefined])
+  expect(rate.refuse(asking('203.0.113.1'), 0)).toBe(1)
+})
