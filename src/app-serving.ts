@@ -29,6 +29,8 @@ export interface ServingParts {
   readonly log: Logger
   readonly uploads: Uploads
   readonly onFault: (error: unknown) => void
+  /** How this program calls itself in Via. */
+  readonly pseudonym: string
   /** Of every exchange; the access log is asked for where the configuration wants one. */
   readonly recorderFor: (config: Config) => AccessLog
   /** In place of `limits.stallTimeout`. */
@@ -47,7 +49,7 @@ export interface Serving {
 
 /** @param parts `origins` has those of this configuration already */
 export function makeServing(config: Config, parts: ServingParts): Serving {
-  const { origins, cache, clock, log, uploads, onFault } = parts
+  const { origins, cache, clock, log, uploads, onFault, pseudonym } = parts
   const clientStallMs = parts.clientStallMs ?? config.limits.stallTimeout
   const { bytesPerSecond } = config.limits
   const accessLog = parts.recorderFor(config)
@@ -56,7 +58,7 @@ export function makeServing(config: Config, parts: ServingParts): Serving {
     if (route.passthrough === undefined)
       return makeRoute(route, typeOf(route, config), originOf(route, origins, clock, log), isTrusted)
     const onFailure = passingLog(route, log, clock)
-    return makePassthroughRoute(route, { clock, clientStallMs, uploads, isTrusted, onFault, onFailure })
+    return makePassthroughRoute(route, { clock, clientStallMs, uploads, isTrusted, pseudonym, onFault, onFailure })
   })
   const routes = compileRoutes(all)
   const limits = { maxTargetBytes: config.limits.urlLength, requestRate: requestRateOf(config.limits, isTrusted) }
@@ -70,6 +72,7 @@ export function makeServing(config: Config, parts: ServingParts): Serving {
     onFault,
     isTrusted,
     uploads,
+    pseudonym,
     randomBoundary: randomUUID,
     clientStallMs,
     makePace: bytesPerSecond === undefined ? undefined : () => new Pace(bytesPerSecond, clock),
