@@ -33,6 +33,8 @@ export interface ServingParts {
   readonly uploads: Uploads
   readonly requestRates: RequestRates
   readonly onFault: (error: unknown) => void
+  /** How this program calls itself in Via. */
+  readonly pseudonym: string
   /** Of every exchange; the access log is asked for where the configuration wants one. */
   readonly recorderFor: (config: Config) => AccessLog
   /** In place of `limits.stallTimeout`. */
@@ -57,7 +59,7 @@ export interface Serving {
 
 /** @param parts `origins` has those of this configuration already */
 export function makeServing(config: Config, parts: ServingParts): Serving {
-  const { origins, cache, clock, log, uploads, onFault } = parts
+  const { origins, cache, clock, log, uploads, onFault, pseudonym } = parts
   const clientStallMs = parts.clientStallMs ?? config.limits.stallTimeout
   const { bytesPerSecond } = config.limits
   const accessLog = parts.recorderFor(config)
@@ -66,7 +68,7 @@ export function makeServing(config: Config, parts: ServingParts): Serving {
     if (route.passthrough === undefined)
       return makeRoute(route, typeOf(route, config), originOf(route, origins, clock, log), isTrusted)
     const onFailure = passingLog(route, log, clock)
-    return makePassthroughRoute(route, { clock, clientStallMs, uploads, isTrusted, onFault, onFailure })
+    return makePassthroughRoute(route, { clock, clientStallMs, uploads, isTrusted, pseudonym, onFault, onFailure })
   })
   const routes = compileRoutes(all)
   const passing = all.filter(isPassthrough)
@@ -84,6 +86,7 @@ export function makeServing(config: Config, parts: ServingParts): Serving {
     onFault,
     isTrusted,
     uploads,
+    pseudonym,
     randomBoundary: randomUUID,
     clientStallMs,
     makePace: bytesPerSecond === undefined ? undefined : () => new Pace(bytesPerSecond, clock),

@@ -4,6 +4,7 @@
  * `startApp` either gives back a program that serves on every configured address, or leaves nothing open behind.
  */
 
+import { randomUUID } from 'node:crypto'
 import { type RunningAdminServer, startAdminServer } from './admin/admin-server.ts'
 import { type AdminActions, adminEndpoints } from './admin/endpoints.ts'
 import type { Phase, RouteOrigins } from './admin/health.ts'
@@ -21,6 +22,7 @@ import type { Clock } from './clock.ts'
 import { type HostAndPort, parseAddress } from './config/address.ts'
 import type { AdminConfig, Config, ListenConfig } from './config/schema.ts'
 import { StartError } from './errors.ts'
+import { pseudonymOf } from './http/via.ts'
 import { contentTypeFor } from './media/types.ts'
 import { createAccessLog } from './observe/access-log.ts'
 import type { AccessLog } from './observe/access-record.ts'
@@ -30,6 +32,7 @@ import { TopPaths } from './observe/top-paths.ts'
 import { Traffic } from './observe/traffic.ts'
 import { Troubles } from './observe/troubles.ts'
 import { ConnectionLimit } from './server/connection-limit.ts'
+import { CACHE_NAME } from './server/passed-fields.ts'
 import type { Listen } from './server/server.ts'
 import { startServer } from './server/server.ts'
 import { Uploads } from './server/uploads.ts'
@@ -99,7 +102,8 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     onFillFailed: failureLog(log, clock),
   })
   const { random = Math.random } = options
-  const origins = new Origins({ clock, log, random })
+  const pseudonym = pseudonymOf(CACHE_NAME, randomUUID().slice(0, 8))
+  const origins = new Origins({ clock, log, random, pseudonym })
   origins.prepare(config.origins).apply()
   const traffic = new Traffic()
   const topPaths = new TopPaths(clock)
@@ -111,6 +115,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     uploads: new Uploads(),
     requestRates: new RequestRates(clock),
     onFault,
+    pseudonym,
     recorderFor: ({ log: { access, sample } }) => {
       const sampling = sample === undefined ? undefined : { share: sample, random }
       return recorder(traffic, topPaths, access ? createAccessLog(writeLine, sampling) : undefined)

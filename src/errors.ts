@@ -83,6 +83,16 @@ export class ContentTooSlowError extends OriginError {
   }
 }
 
+/**
+ * The request has come through this shield before: to ask an origin would be to ask this shield again. For an operator
+ * to mend.
+ */
+export class LoopError extends OriginError {
+  constructor() {
+    super('misconfigured', 'the request has been here before: an origin leads back to this shield')
+  }
+}
+
 /** What an origin's body rejects with is an OriginError by contract; anything else is our own bug and stays visible. */
 export function asOriginError(error: unknown): OriginError {
   if (error instanceof OriginError) return error
@@ -100,6 +110,8 @@ export interface ClientError {
 export function toClientError(error: unknown): ClientError {
   if (!(error instanceof OriginError)) return { status: 500, text: 'Internal error' }
   if (error instanceof ContentTooSlowError) return { status: 408, text: 'The request took too long' }
+  // RFC 5842 §7.2
+  if (error instanceof LoopError) return { status: 508, text: 'The request goes round in a loop' }
   switch (error.kind) {
     case 'timeout':
       return { status: 504, text: 'The origin did not answer in time' }

@@ -18,6 +18,8 @@ export interface FailedAttempt {
 /** RFC 9110 §9.2.2. */
 const IDEMPOTENT_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'PUT', 'DELETE', 'OPTIONS', 'TRACE'])
 
+const NO_USE_AGAIN: ReadonlySet<number> = new Set([501, 505, 508])
+
 /** Whether a request may be sent more than once: a method is idempotent, and content is read only once. */
 export function isRepeatable({ method = 'GET', content }: OriginRequest): boolean {
   return IDEMPOTENT_METHODS.has(method) && content === undefined
@@ -34,10 +36,10 @@ export async function attempted(fetch: () => Promise<OriginResponse>): Promise<A
 
 /**
  * Whether the origin says with its answer that it failed: 429, or any 5xx, among which are all statuses beyond
- * (RFC 9110 §15). Not 501 and 505: they are about the request, and asking again would change nothing.
+ * (RFC 9110 §15). Not 501, 505 and 508: they are about the request and its way, and asking again would change nothing.
  */
 export function isFailedAnswer({ status }: OriginResponse): boolean {
-  return status === 429 || (status >= 500 && status !== 501 && status !== 505)
+  return status === 429 || (status >= 500 && !NO_USE_AGAIN.has(status))
 }
 
 /**

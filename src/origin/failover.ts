@@ -5,7 +5,7 @@
  * |-----------------------------------------------------------|------------------------------------------------------|
  * | any other than these                                      | is the answer                                        |
  * | 404, 403                                                  | is the answer; with `onNotFound` the next one is asked |
- * | 429, 5xx (but 501, 505)                                   | the next one is asked                                |
+ * | 429, 5xx (but 501, 505, 508)                              | the next one is asked                                |
  * | `unreachable`, `timeout`, `broken`, `overloaded`          | the next one is asked; an open circuit and a full queue are `overloaded` |
  * | `misconfigured`                                           | is the error: an operator has to act, and a second origin that answers for the first would hide it for ever |
  * | `aborted`                                                 | is the error: nobody wants the answer                |

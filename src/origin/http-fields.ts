@@ -6,23 +6,26 @@
  */
 import { connectionOptions, endToEndHeaders, isFieldValue, isHopByHop } from '../http/headers.ts'
 import { isToken } from '../http/syntax.ts'
+import { viaWith } from '../http/via.ts'
 import type { FieldPairs, OriginRequest } from './origin.ts'
-
-/** How this program calls itself in Via (RFC 9110 §7.6.3). */
-const VIA = '1.1 segment-shield'
 
 /** Ours to say: where the request goes, how long it is, and that we wait for no permission to send it. */
 const OF_THIS_HOP: ReadonlySet<string> = new Set(['host', 'content-length', 'expect', 'via'])
 
-/** What an HTTP origin is sent: the given fields in their order, then the ones that are asked for beside them. */
-export function requestFields({ fields = [], content, range, validators }: OriginRequest): string[] {
+/**
+ * What an HTTP origin is sent: the given fields in their order, then the ones that are asked for beside them.
+ *
+ * @param pseudonym how this program calls itself in Via
+ */
+export function requestFields(request: OriginRequest, pseudonym: string): string[] {
+  const { fields = [], content, range, validators } = request
   const own: [name: string, value: string | undefined][] = [
     ['range', range && `bytes=${range.first}-${range.last ?? ''}`],
     ['if-none-match', validators?.ifNoneMatch],
     ['if-modified-since', validators?.ifModifiedSince],
     ['if-match', validators?.ifMatch],
     ['content-length', content === undefined ? undefined : lengthOf(fields)],
-    ['via', [...valuesOf(fields, 'via').filter(isFieldValue), VIA].join(', ')],
+    ['via', viaWith(valuesOf(fields, 'via').filter(isFieldValue), '1.1', pseudonym)],
   ]
   const added = own.flatMap(([name, value]) => (value !== undefined && isFieldValue(value) ? [name, value] : []))
   const isReplaced = (name: string) =>

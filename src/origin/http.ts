@@ -39,16 +39,18 @@ class HttpOrigin implements PacedOrigin {
   readonly #log: OriginLog
   readonly #sockets: HttpSockets
   readonly #pool: ConnectionPool
+  readonly #pseudonym: string
   readonly #refusedPaths = new RefusedPaths()
   #isClosed = false
   #lastErrorLogAt = Number.NEGATIVE_INFINITY
 
   constructor(name: string, options: HttpOriginOptions, deps: OriginDependencies) {
-    const { clock, log } = deps
+    const { clock, log, pseudonym = 'segment-shield' } = deps
     this.name = name
     this.#options = options
     this.#clock = clock
     this.#log = log
+    this.#pseudonym = pseudonym
     const { url, pool, limits } = options
     this.#sockets = new HttpSockets({ url, clock, ...pool })
     const rate = new RateLimiter(limits.requestsPerSecond)
@@ -70,7 +72,7 @@ class HttpOrigin implements PacedOrigin {
     }
     const { responseTimeoutMs, stallTimeoutMs } = this.#options.pool
     try {
-      const sent = { ...request, method, target: `/${request.key}`, fields: requestFields(request) }
+      const sent = { ...request, method, target: `/${request.key}`, fields: requestFields(request, this.#pseudonym) }
       return await exchange(sent, {
         name,
         clock: this.#clock,

@@ -29,4 +29,6 @@ export interface OriginDependencies {
   readonly log: OriginLog
   /** Those of the origin that is made. @default counted for nobody */
   readonly counts?: OriginCounts
+  /** How this program calls itself to HTTP origins, in Via (RFC 9110 §7.6.3). @default `segment-shield` */
+  readonly pseudonym?: string
 }

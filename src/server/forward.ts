@@ -7,9 +7,10 @@
 import type { Cache } from '../cache/cache.ts'
 import type { Clock } from '../clock.ts'
 import type { ClientError } from '../errors.ts'
-import { ContentTooSlowError, OriginError, toClientError } from '../errors.ts'
+import { ContentTooSlowError, LoopError, OriginError, toClientError } from '../errors.ts'
 import type { Trust } from '../http/forwarded.ts'
 import type { RequestDirectives } from '../http/request-directives.ts'
+import { hasPassed } from '../http/via.ts'
 import { isPlaylist } from '../media/types.ts'
 import { dropContent } from './drop-content.ts'
 import { NO_PAIRS } from './fields.ts'
@@ -28,6 +29,8 @@ export interface ForwardOptions extends ResponderOptions {
   readonly clock: Clock
   readonly isTrusted: Trust
   readonly uploads: Uploads
+  /** How this program calls itself in Via. @default no request is taken for one that has been here before */
+  readonly pseudonym?: string | undefined
   /** A failure that is no OriginError is a fault of this program, and is reported here. */
   readonly onFault: (error: unknown) => void
 }
@@ -57,6 +60,7 @@ export async function forward(outgoing: Outgoing, asked: Asked, options: Forward
   const { cache, clock, isTrusted } = options
   const { signal } = abortOnClose(res)
   await answering(outgoing, options, async () => {
+    if (hasLooped(req, route, options)) throw new LoopError()
     const priority = isPlaylist(path) ? 'playlist' : 'segment'
     const { origin } = route
     const { objectKey } = object
@@ -97,6 +101,7 @@ export async function passOn(outgoing: Outgoing, { route, object }: Asked, optio
     })
   }
   await answering(outgoing, options, async () => {
+    if (hasLooped(req, route, options)) throw new LoopError()
     const onInformational = informer(req, res)
     const response = await relay({ req, origin: route.origin, object, signal, isTrusted, onInformational }, clock)
     invalidateAfter({ req, object, isTrusted }, response, routes, cache)
@@ -136,6 +141,18 @@ export function repeatable(outgoing: Outgoing, asked: Asked, options: ForwardOpt
     ...outgoing,
     askAgain: () => void forward({ ...outgoing, repeats: repeats + 1 }, asked, options),
   }
+}
+
+/**
+ * Whether an HTTP origin has sent us a request of our own: asked once more it would send it again, or, where the same
+ * object is being fetched already, wait for itself.
+ */
+export function hasLooped(
+  { headers }: IncomingMessage,
+  { http }: Route,
+  { pseudonym }: Pick<ForwardOptions, 'pseudonym'>,
+): boolean {
+  return http !== undefined && pseudonym !== undefined && hasPassed(headers.via, pseudonym)
 }
 
 /** HEAD needs no bytes, and a range under If-Range may mean all of them or a few. */

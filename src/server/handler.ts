@@ -16,7 +16,7 @@ import { beginExchange } from './exchange.ts'
 import { NO_PAIRS } from './fields.ts'
 import { requestedAddress } from './for-whom.ts'
 import type { Asked, ForwardOptions } from './forward.ts'
-import { forward, passOn, repeatable } from './forward.ts'
+import { forward, hasLooped, passOn, repeatable } from './forward.ts'
 import { originFor, requestDirectives, selectingFields } from './forwarding.ts'
 import { framingFault } from './framing.ts'
 import type { IncomingMessage, ServerResponse } from './messages.ts'
@@ -98,9 +98,11 @@ function answer(outgoing: Outgoing, route: Route, target: CleanTarget, options: 
 
   const nowMs = exchange.startedMs
   const stored = cache.fresh(object.key, nowMs, http && (() => selectingFields(req, isTrusted)), directives)
-  if (stored === undefined) return void forward(outgoing, asked, options)
   // An answer of slices may have to ask for some of them.
-  const asking = stored.body.kind === 'sliced' && {
+  const isSliced = stored?.body.kind === 'sliced'
+  if (stored === undefined || (isSliced && hasLooped(req, route, options)))
+    return void forward(outgoing, asked, options)
+  const asking = isSliced && {
     ...repeatable(outgoing, asked, options),
     origin: http ? originFor(req, origin, isTrusted) : origin,
   }

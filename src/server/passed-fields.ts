@@ -15,6 +15,7 @@ import { formatCacheStatus } from '../http/cache-status.ts'
 import type { Trust } from '../http/forwarded.ts'
 import { connectionOptions, isFieldValue, isHopByHop } from '../http/headers.ts'
 import { isToken, trimWhitespace } from '../http/syntax.ts'
+import { viaWith } from '../http/via.ts'
 import { forwardingFor } from './for-whom.ts'
 import type { IncomingMessage } from './messages.ts'
 import { isHttp10 } from './messages.ts'
@@ -25,7 +26,7 @@ export type FieldValues = Record<string, string | string[]>
 /** By lower-case name, the values in their order. */
 type FieldGroups = ReadonlyMap<string, string[]>
 
-/** The name under which this program speaks in Cache-Status (RFC 9211 §2) and Via (RFC 9110 §7.6.3). */
+/** The name under which this program speaks in Cache-Status (RFC 9211 §2), and with more behind it in Via. */
 export const CACHE_NAME = 'segment-shield'
 
 /** No cache had a part in the answer (RFC 9211 §2.2). */
@@ -64,8 +65,10 @@ export function expectsContinue(req: IncomingMessage): boolean {
 /**
  * The header of the request that goes to the origin. Expect is not in it: whoever sends the content decides on that.
  * Host stays as the client wrote it.
+ *
+ * @param pseudonym how this program calls itself in Via (RFC 9110 §7.6.3)
  */
-export function requestFields(req: IncomingMessage, isTrusted: Trust): FieldValues {
+export function requestFields(req: IncomingMessage, isTrusted: Trust, pseudonym: string): FieldValues {
   const received = groupByName(req.rawHeaders)
   const ofThisHop = new Set(connectionOptions(received.get('connection')?.join(',')))
   const fields: FieldValues = {}
@@ -74,15 +77,14 @@ export function requestFields(req: IncomingMessage, isTrusted: Trust): FieldValu
     if (ofThisHop.has(name) && !KEPT.has(name)) continue
     fields[name] = values.length === 1 ? values.join() : values
   }
-  const via = `${req.httpVersion} ${CACHE_NAME}`
-  fields['via'] = [...(received.get('via') ?? []), via].join(', ')
+  fields['via'] = viaWith(received.get('via') ?? [], req.httpVersion, pseudonym)
   const forwarding = Object.fromEntries(groupByName(forwardingFor(req, isTrusted).fields))
   return { ...fields, ...framing(req.method ?? '', received), ...forwarding }
 }
 
 /** The same for a request to change to WebSocket (RFC 6455 §4.1). */
-export function upgradeFields(req: IncomingMessage, isTrusted: Trust): FieldValues {
-  return { ...requestFields(req, isTrusted), connection: 'Upgrade', upgrade: 'websocket' }
+export function upgradeFields(req: IncomingMessage, isTrusted: Trust, pseudonym: string): FieldValues {
+  return { ...requestFields(req, isTrusted, pseudonym), connection: 'Upgrade', upgrade: 'websocket' }
 }
 
 /** name, value, …: the header of the origin's answer as it goes on to the client, our Cache-Status behind its own. */

@@ -17,8 +17,9 @@ import type { Socket } from 'node:net'
 import { isIP } from 'node:net'
 import { ProxyServer } from 'http-proxy-3'
 import type { Clock } from '../clock.ts'
-import { OriginError, toClientError } from '../errors.ts'
+import { LoopError, OriginError, toClientError } from '../errors.ts'
 import type { Trust } from '../http/forwarded.ts'
+import { hasPassed } from '../http/via.ts'
 import { FOREIGN_CODING, hasContent, hasForeignCoding, requestFields } from './passed-fields.ts'
 import { PassedRequest } from './passed-request.ts'
 import type { Outgoing } from './respond.ts'
@@ -35,6 +36,8 @@ export interface PassthroughOptions {
   readonly clientStallMs: number
   readonly uploads: Uploads
   readonly isTrusted: Trust
+  /** How this program calls itself in Via; a request that names it is not sent on. */
+  readonly pseudonym: string
   /** The origin failed; the client has been told, as far as it still could be. */
   readonly onFailure: (error: OriginError) => void
   /** A failure that is none of the origin's. */
@@ -83,7 +86,7 @@ export class Passthrough {
     this.#proxy = new ProxyServer()
     // The last look at the request, after everything the library does to its fields.
     this.#proxy.before('web', 'stream', (req: IncomingMessage) => {
-      req.headers = requestFields(req, options.isTrusted) as IncomingMessage['headers']
+      req.headers = requestFields(req, options.isTrusted, options.pseudonym) as IncomingMessage['headers']
     })
   }
 
@@ -95,10 +98,7 @@ export class Passthrough {
       sendError(outgoing, FOREIGN_CODING, ['Connection', 'close'])
       return
     }
-    if (this.#requestCount >= MAX_REQUESTS) {
-      this.#refuse(outgoing)
-      return
-    }
+    if (this.#refuses(outgoing, this.#requestCount >= MAX_REQUESTS)) return
     this.#requestCount += 1
     res.once('close', () => {
       this.#requestCount -= 1
@@ -116,16 +116,13 @@ export class Passthrough {
    */
   upgrade(outgoing: Outgoing & { readonly req: IncomingMessage }, socket: Socket, head: Buffer): void {
     outgoing.exchange.result = 'bypass'
-    if (this.#tunnelCount >= MAX_TUNNELS) {
-      this.#refuse(outgoing)
-      return
-    }
+    if (this.#refuses(outgoing, this.#tunnelCount >= MAX_TUNNELS)) return
     this.#tunnelCount += 1
     outgoing.res.once('close', () => {
       this.#tunnelCount -= 1
       this.#lookIdle()
     })
-    const { clock, clientStallMs, isTrusted, onFailure } = this.#options
+    const { clock, clientStallMs, isTrusted, pseudonym, onFailure } = this.#options
     const tunnel = new Tunnel({
       outgoing,
       socket,
@@ -133,6 +130,7 @@ export class Passthrough {
       agent: this.#tunnelAgent,
       isSecure: this.#isSecure,
       isTrusted,
+      pseudonym,
       clock,
       clientStallMs,
       onFailure,
@@ -195,11 +193,17 @@ export class Passthrough {
     sendError(outgoing, toClientError(error))
   }
 
-  #refuse(outgoing: Outgoing): void {
-    const error = new OriginError('overloaded', 'too many requests are passed through at once')
+  #refuses(outgoing: Outgoing, isFull: boolean): boolean {
+    const { pseudonym, onFailure } = this.#options
+    const isLoop = hasPassed(outgoing.req.headers.via, pseudonym)
+    if (!isLoop && !isFull) return false
+    const error = isLoop
+      ? new LoopError()
+      : new OriginError('overloaded', 'too many requests are passed through at once')
     outgoing.exchange.error = error
     sendError(outgoing, toClientError(error))
-    this.#options.onFailure(error)
+    onFailure(error)
+    return true
   }
 }
 

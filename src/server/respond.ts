@@ -10,7 +10,7 @@ import { JoinedTooLate } from '../cache/growing-body.ts'
 import { ObjectChanged } from '../cache/resume.ts'
 import type { StoredResponse } from '../cache/stored-response.ts'
 import { currentAgeSeconds } from '../cache/stored-response.ts'
-import type { ClientError } from '../errors.ts'
+import type { ClientError, OriginError } from '../errors.ts'
 import { toClientError } from '../errors.ts'
 import type { CacheStatus } from '../http/cache-status.ts'
 import { formatCacheStatus } from '../http/cache-status.ts'
@@ -65,10 +65,7 @@ export function respond(
   if (exchange.addition !== undefined && isRewritable(stored)) {
     rewriteAnswer(outgoing, stored, {
       onRewritten: (own, rewritten) => respond({ ...outgoing, ...own }, rewritten, cacheStatus, nowMs, options),
-      onFailure: (error) => {
-        exchange.error = error
-        sendError(outgoing, toClientError(error))
-      },
+      onFailure: (error) => sendFailure(outgoing, error),
     })
     return
   }
@@ -165,17 +162,22 @@ function sendPlan(
       exchange.bytes += bytes
     },
     onFailure: (error, isBegun) => {
-      // Between its fields and its first byte the object was replaced, or went on without this client, who can still
-      // have the new one, or one of its own.
-      const isToBeHad = error instanceof ObjectChanged || error instanceof JoinedTooLate
-      if (isToBeHad && !isBegun && outgoing.askAgain !== undefined) {
-        outgoing.askAgain()
-        return
-      }
-      exchange.error = error
-      if (!isBegun) sendError(outgoing, toClientError(error))
+      if (isBegun) exchange.error = error
+      else sendFailure(outgoing, error)
     },
   })
+}
+
+/** What becomes of an answer whose body has failed before anything was sent. */
+function sendFailure(outgoing: Outgoing, error: OriginError): void {
+  // The object was replaced, or went on without this client, who can still have the new one, or one of its own.
+  const isToBeHad = error instanceof ObjectChanged || error instanceof JoinedTooLate
+  if (isToBeHad && outgoing.askAgain !== undefined) {
+    outgoing.askAgain()
+    return
+  }
+  outgoing.exchange.error = error
+  sendError(outgoing, toClientError(error))
 }
 
 const NOTHING = Buffer.alloc(0)

@@ -43,6 +43,8 @@ export interface TunnelOptions {
   /** Whether a connection is ready only after a TLS handshake. */
   readonly isSecure: boolean
   readonly isTrusted: Trust
+  /** As for {@link upgradeFields}. */
+  readonly pseudonym: string
   readonly clock: Clock
   readonly clientStallMs: number
   readonly onFailure: (error: OriginError) => void
@@ -69,12 +71,12 @@ export class Tunnel {
 
   /** To be called once. `head` is what the client has sent behind its request. */
   open(head: Buffer): void {
-    const { outgoing, socket, target, agent, clock, isSecure, isTrusted } = this.#options
+    const { outgoing, socket, target, agent, clock, isSecure, isTrusted, pseudonym } = this.#options
     const { req } = outgoing
     // One for each, since most of its events do not say which request they are about.
     const proxy = new ProxyServer()
     proxy.before('ws', 'stream', () => {
-      req.headers = upgradeFields(req, isTrusted) as IncomingMessage['headers']
+      req.headers = upgradeFields(req, isTrusted, pseudonym) as IncomingMessage['headers']
     })
     // Failures of either connection; both are watched here.
     proxy.on('error', () => undefined)

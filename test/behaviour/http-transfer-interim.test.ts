@@ -200,7 +200,9 @@ test.each([
   await atRest()
 })
 
-// The library closes the connection on it: a 502. RFC 9110 §15.2 wants it read and dropped.
+// RFC 9110 §15.2 wants it read and dropped; it is a 502. undici closes the connection on any 100 before a handler hears of
+// it, and no option changes that (https://github.com/nodejs/undici/issues/197). To take it out of the bytes before they
+// reach undici would be a second parser in front of every answer.
 test.fails('a 100 that nobody asked for changes nothing', async () => {
   const { origin, port } = await startPackager()
   origin.put('/1.ts', BYTES)

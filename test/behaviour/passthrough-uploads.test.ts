@@ -108,6 +108,7 @@ test('an upload may take longer than a request that nobody wants the content of,
     target: new URL(origin.url),
     uploads,
     isTrusted: () => false,
+    pseudonym: 'shield',
     onFailure: () => undefined,
   })
   const routes = compileRoutes([{ match: '/**', pattern: compilePattern('/**'), passthrough, responseHeaders: [] }])

@@ -33,7 +33,7 @@ describe('failover', () => {
     await expectBothWell()
   })
 
-  test.each([404, 501, 505])('a %i is the answer', async (status) => {
+  test.each([404, 501, 505, 508])('a %i is the answer', async (status) => {
     const { a, b, fetch } = await two()
     a.server.on('/a', failing(status))
     expect(await told({ fetch })).toBe(`${status} error ${status}`)

@@ -17,7 +17,7 @@ describe('attempts', () => {
     await expectWell(fixture)
   })
 
-  test.each([200, 301, 400, 403, 404, 408, 421, 499, 501, 505])('%i is not', async (status) => {
+  test.each([200, 301, 400, 403, 404, 408, 421, 499, 501, 505, 508])('%i is not', async (status) => {
     const fixture = await startHttpOrigin({ retry: { maxAttempts: 3 } })
     fixture.server.on('/a', failing(status))
     expect(await told(fixture)).toBe(`${status} error ${status}`)

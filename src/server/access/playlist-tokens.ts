@@ -64,24 +64,30 @@ export function isRewritable({ status, contentType, originHeaders }: StoredRespo
   return status === 200 && playlistFormat(contentType) !== undefined && (coding === '' || DECODERS.has(coding))
 }
 
-/** Makes the client's own answer of a stored one that {@link isRewritable}, as soon as all of it is here. */
+/**
+ * Makes the client's own answer of a stored one that {@link isRewritable}, as soon as all of it is here. After a failure
+ * the exchange is as it was, and may have another one made.
+ */
 export function rewriteAnswer(rewriting: Rewriting, stored: StoredResponse, outcome: RewritingOutcome): void {
   const { req, res, exchange, origin } = rewriting
   const format = playlistFormat(stored.contentType)
   const addition = exchange.addition?.()
-  exchange.addition = undefined
   if (format === undefined || addition === undefined) return
   const own = { routeHeaders: fieldsBesideTokens(rewriting.routeHeaders) }
+  const onRewritten = (rewritten: StoredResponse) => {
+    exchange.addition = undefined
+    outcome.onRewritten(own, rewritten)
+  }
   if (req.method === 'HEAD' && stored.body.bytes === undefined) {
     stored.body.discard()
-    outcome.onRewritten(own, headWithTokens(stored))
+    onRewritten(headWithTokens(stored))
     return
   }
   const onBytes = (bytes: Buffer) => {
     if (res.destroyed) return
     const rewritten = withTokens(stored, bytes, format, addition)
     if (rewritten instanceof OriginError) outcome.onFailure(rewritten)
-    else outcome.onRewritten(own, rewritten)
+    else onRewritten(rewritten)
   }
   const collecting = collect(stored.body, origin, onBytes, outcome.onFailure)
   res.once('close', () => collecting.close())
