@@ -5,92 +5,22 @@
  * Exit codes: 0 all is well, 1 it could not start or broke down, 2 the configuration or the arguments are wrong.
  */
 
-import { readFileSync } from 'node:fs'
 import { scheduler } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import type { RunningApp } from './app.ts'
 import { tuneCollector } from './collector.ts'
+import { SIGN_OPTIONS, type SignValues, signed } from './commands/sign.ts'
 import { CommandError, type Terminal, UsageError } from './commands/terminal.ts'
+import { USAGE } from './commands/usage.ts'
 import { readConfig } from './config/load.ts'
 import { quoted } from './config/path.ts'
 import type { Config } from './config/schema.ts'
-import { type SigningRules, signingRulesFor } from './config/signing.ts'
 import { summarise } from './config/summary.ts'
-import { parseTime } from './config/units.ts'
 import { ConfigError, StartError } from './errors.ts'
-import { sign } from './server/access/sign.ts'
 import { type ServiceState, serviceManager } from './service-manager.ts'
+import { readVersion } from './version.ts'
 
-const USAGE = `segment-shield: a caching segment reverse proxy
-
-Usage:
-  segment-shield serve FILE                           serve what the configuration FILE says
-  segment-shield check FILE                           say whether FILE is right, without starting
-  segment-shield demo [--port N] [--s3-port N]        play a sample stream through the shield on this machine
-  segment-shield sign URL --config FILE [OPTIONS]     print URL with a token that its route in FILE takes
-  segment-shield sign URL --key-env NAME [OPTIONS]    the same without a configuration; or --key-file FILE
-  segment-shield purge [URL…] SHIELD [OPTIONS]        take out of a running shield's memory what is named
-  segment-shield warm [URL…] SHIELD [OPTIONS]         have it fetch ahead what is named
-  segment-shield stats SHIELD [--json]                its figures, anew each second on a terminal
-  segment-shield --help
-  segment-shield --version
-
-SHIELD is the admin listener: --admin http://127.0.0.1:9090, or --config FILE to have it from the configuration.
-Its token comes from there or from SEGMENT_SHIELD_TOKEN in the environment. --json: as the shield says it.
-
-Options of purge, which may be given several times:
-  --prefix PATH      what begins with this, and
-  --pattern PATTERN  what this covers, as the match of a route
-  --key KEY          what names this key in Surrogate-Key, Cache-Tag or the metadata of the bucket
-  --everything       all of it
-  --soft             stale from now on, instead of gone
-
-Options of warm:
-  --playlist URL     an HLS playlist and all that it leads to; may be given several times
-  --max-bandwidth N  of its renditions, in bits per second
-  --max-height N     of its renditions, in pixels
-  --concurrency N    requests at once, 1 to 64 (default 8)
-
-Options:
-  --port N       port of the demo's page (default 8080, 0: any)
-  --s3-port N    port of the demo's S3 server (default 9100, 0: any)
-
-Options of sign, which makes tokens of the scheme hmac:
-  URL                https://host/path, or the path alone
-  --config FILE      configuration whose route says the key, where tokens are carried and what they are called
-  --key-env NAME     environment variable that holds the key; keys are never taken from the command line
-  --key-file FILE    file that holds the key; white space around it does not count
-  --key-name NAME    name of the key (default: the first one of the route; k1 without a configuration)
-  --covers PATH      what the token is good for: a path, and all below it if it ends in a slash
-                     (default: a playlist's folder; for anything else the path itself)
-  --expires TIME     how long it is good: 90s, 30m, 6h, 2d (default 6h)
-  --ip ADDRESS       the only client that may use it; of an IPv6 address its /64
-  --in PLACE         path, query or cookie (default: the first one of the route; path without a configuration)
-  --name NAME        what it is called there, without a configuration (default token)
-
-  -h, --help     this text
-  --version      the version
-
-Exit codes: 0 all is well, 1 it could not start or broke down, 2 the configuration or the arguments are wrong
-`
-
-const SIGN_OPTIONS = ['config', 'key-env', 'key-file', 'key-name', 'covers', 'expires', 'ip', 'in', 'name'] as const
-const SIGN_PARSING = {
-  config: { type: 'string' },
-  'key-env': { type: 'string' },
-  'key-file': { type: 'string' },
-  'key-name': { type: 'string' },
-  covers: { type: 'string' },
-  expires: { type: 'string' },
-  ip: { type: 'string' },
-  in: { type: 'string' },
-  name: { type: 'string' },
-} as const
-type SignValues = Readonly<Partial<Record<(typeof SIGN_OPTIONS)[number], string>>>
-
-const CARRIERS = ['path', 'query', 'cookie'] as const
-const DEFAULT_EXPIRES = '6h'
-const MIN_KEY_BYTES = 16
+const SIGN_NAMES = Object.keys(SIGN_OPTIONS) as (keyof typeof SIGN_OPTIONS)[]
 
 const EXIT_FAILED = 1
 const EXIT_WRONG_INPUT = 2
@@ -124,7 +54,7 @@ async function main(args: readonly string[]): Promise<void> {
   if (command !== 'demo' && (values.port ?? values['s3-port']) !== undefined) {
     throw new UsageError('--port and --s3-port belong to demo')
   }
-  const misplaced = SIGN_OPTIONS.find((name) => command !== 'sign' && values[name] !== undefined)
+  const misplaced = SIGN_NAMES.find((name) => command !== 'sign' && values[name] !== undefined)
   if (misplaced !== undefined) throw new UsageError(`--${misplaced} belongs to sign`)
   switch (command) {
     case 'serve':
@@ -135,7 +65,7 @@ async function main(args: readonly string[]): Promise<void> {
       if (operands.length > 0) throw new UsageError('demo takes no file')
       return demo(toPort(values.port, 8080, '--port'), toPort(values['s3-port'], 9100, '--s3-port'))
     case 'sign':
-      return print(`${await signed(operands, values)}\n`)
+      return sign(operands, values)
     case undefined:
       throw new UsageError('expected a command: serve, check, demo, sign, purge, warm or stats')
     default:
@@ -170,72 +100,9 @@ async function reload(app: RunningApp, tell: (state: ServiceState) => void): Pro
   tell('ready')
 }
 
-async function signed(operands: readonly string[], values: SignValues): Promise<string> {
-  const [url, ...others] = operands
-  if (url === undefined || url === '') throw new UsageError('expected the URL to sign')
-  if (others.length > 0) throw new UsageError('expected only one URL')
-  const rules = await signingRules(url, values)
-  const [byDefault] = Object.keys(rules.keys)
-  const keyName = values['key-name'] ?? byDefault ?? ''
-  const key = Object.hasOwn(rules.keys, keyName) ? rules.keys[keyName] : undefined
-  if (key === undefined) {
-    const known = Object.keys(rules.keys).join(', ')
-    throw new UsageError(`--key-name: expected the name of a key (${known}), got ${quoted(keyName)}`)
-  }
-  const carrier = CARRIERS.find((one) => one === (values.in ?? rules.in[0]))
-  if (carrier === undefined || !rules.in.includes(carrier)) {
-    throw new UsageError(`--in: expected ${rules.in.join(' or ')}, got ${quoted(values.in ?? '')}`)
-  }
-  const lifetimeMs = parseTime(values.expires ?? DEFAULT_EXPIRES)
-  if (lifetimeMs === undefined || lifetimeMs < 1000) {
-    throw new UsageError(
-      `--expires: expected a time from 1s, such as 30m, 6h or 2d, got ${quoted(values.expires ?? '')}`,
-    )
-  }
-  if (rules.clientIp && values.ip === undefined)
-    throw new UsageError('--ip: the route wants tokens to name their client')
-  const { systemClock } = await import('./app.ts')
-  const expiresSeconds = Math.ceil((systemClock.now() + lifetimeMs) / 1000)
-  const { name } = rules
-  const outcome = sign({ url, keyName, key, covers: values.covers, expiresSeconds, client: values.ip, carrier, name })
-  if ('fault' in outcome) throw new UsageError(outcome.fault)
-  return outcome.text
-}
-
-/** Out of the configuration, or out of the options where there is none. */
-async function signingRules(url: string, values: SignValues): Promise<Omit<SigningRules, 'scheme'>> {
-  const sources = [values.config, values['key-env'], values['key-file']].filter((source) => source !== undefined)
-  if (sources.length !== 1) throw new UsageError('expected one of --config, --key-env and --key-file')
-  if (values.config !== undefined) {
-    if (values.name !== undefined) throw new UsageError('--name: the configuration says it')
-    const rules = signingRulesFor(url, await readGoodConfig(values.config))
-    if ('fault' in rules) throw new UsageError(rules.fault)
-    return rules
-  }
-  const key = readKey(values)
-  if (Buffer.byteLength(key) < MIN_KEY_BYTES) throw new UsageError(`expected a key of at least ${MIN_KEY_BYTES} bytes`)
-  const { 'key-name': keyName = 'k1', name = 'token' } = values
-  if (!/^[A-Za-z][A-Za-z0-9]{0,31}$/.test(keyName)) {
-    throw new UsageError('--key-name: expected letters and digits, a letter first')
-  }
-  if (!/^[A-Za-z0-9_-]+$/.test(name)) {
-    throw new UsageError('--name: expected letters, digits, dashes and underscores')
-  }
-  return { keys: { [keyName]: key }, name, clientIp: false, in: CARRIERS }
-}
-
-function readKey({ 'key-env': variable, 'key-file': file }: SignValues): string {
-  if (variable !== undefined) {
-    const key = Object.hasOwn(process.env, variable) ? process.env[variable] : undefined
-    if (key === undefined) throw new UsageError('--key-env: there is no such environment variable')
-    return key
-  }
-  try {
-    return readFileSync(file ?? '', 'utf8').trim()
-  } catch (cause) {
-    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown error'
-    throw new UsageError(`--key-file: cannot be read (${code})`, { cause })
-  }
+async function sign(operands: readonly string[], values: SignValues): Promise<void> {
+  const now = async () => (await import('./app.ts')).systemClock.now()
+  print(`${await signed(operands, values, { environment: process.env, readConfig: readGoodConfig, now })}\n`)
 }
 
 async function demo(port: number, s3Port: number): Promise<void> {
@@ -315,7 +182,7 @@ function parse(args: readonly string[]) {
         version: { type: 'boolean' },
         port: { type: 'string' },
         's3-port': { type: 'string' },
-        ...SIGN_PARSING,
+        ...SIGN_OPTIONS,
       },
     })
   } catch (error) {
@@ -335,12 +202,6 @@ function toPort(written: string | undefined, byDefault: number, name: string): n
   const port = /^[0-9]{1,5}$/.test(written) ? Number(written) : Number.NaN
   if (port <= MAX_PORT) return port
   throw new UsageError(`${name}: expected a port from 0 to ${MAX_PORT}, got ${quoted(written)}`)
-}
-
-function readVersion(): string {
-  const manifest: unknown = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
-  const isManifest = typeof manifest === 'object' && manifest !== null && 'version' in manifest
-  return isManifest ? String(manifest.version) : 'unknown'
 }
 
 /** SIGINT and SIGTERM end what is under way in good order. */

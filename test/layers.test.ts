@@ -23,10 +23,11 @@ const ALLOWED: Readonly<Record<string, readonly string[] | '*'>> = {
   'app-serving': '*',
   collector: [],
   'service-manager': [],
+  version: [],
   'app-limits': ['server', 'config', 'http', 'observe', 'clock'],
   'app-proof': ['origin', 'errors'],
   'app-routes': ['server', 'cache', 'origin', 'config', 'http', 'media'],
-  commands: ['commands', 'admin', 'config'],
+  commands: ['commands', 'admin', 'config', 'server'],
   cli: '*',
   demo: '*',
 }
