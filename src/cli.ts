@@ -16,6 +16,7 @@ import { readConfig } from './config/load.ts'
 import { quoted } from './config/path.ts'
 import type { Config } from './config/schema.ts'
 import { summarise } from './config/summary.ts'
+import type { DemoOptions } from './demo.ts'
 import { ConfigError, StartError } from './errors.ts'
 import { type ServiceState, serviceManager } from './service-manager.ts'
 import { readVersion } from './version.ts'
@@ -51,8 +52,8 @@ async function main(args: readonly string[]): Promise<void> {
   if (values.help) return print(USAGE)
   if (values.version) return print(`${readVersion()}\n`)
   const [command, ...operands] = positionals
-  if (command !== 'demo' && (values.port ?? values['s3-port']) !== undefined) {
-    throw new UsageError('--port and --s3-port belong to demo')
+  if (command !== 'demo' && (values.port ?? values['s3-port'] ?? values['admin-port']) !== undefined) {
+    throw new UsageError('--port, --s3-port and --admin-port belong to demo')
   }
   const misplaced = SIGN_NAMES.find((name) => command !== 'sign' && values[name] !== undefined)
   if (misplaced !== undefined) throw new UsageError(`--${misplaced} belongs to sign`)
@@ -63,7 +64,11 @@ async function main(args: readonly string[]): Promise<void> {
       return check(onlyFile(operands))
     case 'demo':
       if (operands.length > 0) throw new UsageError('demo takes no file')
-      return demo(toPort(values.port, 8080, '--port'), toPort(values['s3-port'], 9100, '--s3-port'))
+      return demo({
+        port: toPort(values.port, 8080, '--port'),
+        s3Port: toPort(values['s3-port'], 9100, '--s3-port'),
+        adminPort: toPort(values['admin-port'], 9090, '--admin-port'),
+      })
     case 'sign':
       return sign(operands, values)
     case undefined:
@@ -105,10 +110,10 @@ async function sign(operands: readonly string[], values: SignValues): Promise<vo
   print(`${await signed(operands, values, { environment: process.env, readConfig: readGoodConfig, now })}\n`)
 }
 
-async function demo(port: number, s3Port: number): Promise<void> {
+async function demo(ports: Pick<DemoOptions, 'port' | 's3Port' | 'adminPort'>): Promise<void> {
   await runUntilSignal(async () => {
     const { startDemo } = await importDemo()
-    return startDemo({ port, s3Port, version: readVersion(), print: (line) => print(`${line}\n`) })
+    return startDemo({ ...ports, version: readVersion(), print: (line) => print(`${line}\n`) })
   })
 }
 
@@ -182,6 +187,7 @@ function parse(args: readonly string[]) {
         version: { type: 'boolean' },
         port: { type: 'string' },
         's3-port': { type: 'string' },
+        'admin-port': { type: 'string' },
         ...SIGN_OPTIONS,
       },
     })

@@ -22,6 +22,8 @@ export interface DemoOptions {
   readonly port: number
   /** Where the S3 server listens; 0 takes any free port. */
   readonly s3Port: number
+  /** Where the shield's dashboard is; 0 takes any free port. */
+  readonly adminPort: number
   /** Told to operators. @default 'unknown' */
   readonly version?: string
   readonly print: (line: string) => void
@@ -32,6 +34,7 @@ export interface RunningDemo {
   readonly url: string
   readonly streamUrl: string
   readonly s3Endpoint: string
+  readonly dashboardUrl: string
   close(): Promise<void>
 }
 
@@ -40,19 +43,27 @@ const HOST = '127.0.0.1'
 const CONFIG_FILE = fileURLToPath(new URL('../config/demo.yaml', import.meta.url))
 const PAGE_FILES = ['watch.html', 'watch.css', 'watch.js']
 
-/** @throws {StartError} when one of the two ports is taken: it says which, and how to choose another */
-export async function startDemo({ port, s3Port, print, ...told }: DemoOptions): Promise<RunningDemo> {
+/** @throws {StartError} when one of the three ports is taken: it says which, and how to choose another */
+export async function startDemo({ port, s3Port, adminPort, print, ...told }: DemoOptions): Promise<RunningDemo> {
   const s3 = await startS3(s3Port)
   try {
     await fillBucket(s3.endpoint)
-    const config = await readConfig(CONFIG_FILE, { DEMO_PORT: String(port), DEMO_S3_PORT: String(s3.port) })
+    const config = await readConfig(CONFIG_FILE, {
+      DEMO_PORT: String(port),
+      DEMO_S3_PORT: String(s3.port),
+      DEMO_ADMIN_PORT: String(adminPort),
+    })
     const app = await startApp(config, told).catch((error: unknown) => {
-      throw withHint(error, '--port')
+      const isOfAdmin =
+        error instanceof StartError && error.message.startsWith(`cannot listen on ${HOST}:${adminPort}:`)
+      throw withHint(error, isOfAdmin ? '--admin-port' : '--port')
     })
     const base = `http://${HOST}:${app.addresses[0]?.port ?? port}`
     const url = `${base}/watch.html`
     const streamUrl = `${base}/stream/master.m3u8`
-    for (const line of announcement(url, streamUrl, s3.endpoint)) print(line)
+    const dashboardUrl = `http://${HOST}:${app.admin?.port ?? adminPort}/`
+    const demo = { url, streamUrl, s3Endpoint: s3.endpoint, dashboardUrl }
+    for (const line of announcement(demo)) print(line)
     const close = async () => {
       try {
         await app.close()
@@ -60,20 +71,21 @@ export async function startDemo({ port, s3Port, print, ...told }: DemoOptions): 
         await s3.close()
       }
     }
-    return { url, streamUrl, s3Endpoint: s3.endpoint, close }
+    return { ...demo, close }
   } catch (error) {
     await s3.close()
     throw error
   }
 }
 
-function announcement(url: string, streamUrl: string, s3Endpoint: string): readonly string[] {
+function announcement({ url, streamUrl, s3Endpoint, dashboardUrl }: Omit<RunningDemo, 'close'>): readonly string[] {
   return [
     '',
     '  segment-shield demo',
     '',
     `  Watch      ${url}`,
     `  Stream     ${streamUrl}   (any HLS player)`,
+    `  Dashboard  ${dashboardUrl}`,
     `  Bucket     ${s3Endpoint}/${BUCKET}   (S3, on this machine)`,
     '',
     '  Ctrl+C ends it.',

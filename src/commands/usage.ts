@@ -5,7 +5,7 @@ export const USAGE = `segment-shield: a caching segment reverse proxy
 Usage:
   segment-shield serve FILE                           serve what the configuration FILE says
   segment-shield check FILE                           say whether FILE is right, without starting
-  segment-shield demo [--port N] [--s3-port N]        play a sample stream through the shield on this machine
+  segment-shield demo [OPTIONS]                       play a sample stream through the shield on this machine
   segment-shield sign URL --config FILE [OPTIONS]     print URL with a token that its route in FILE takes
   segment-shield sign URL --key-env NAME [OPTIONS]    the same without a configuration; or --key-file FILE
   segment-shield purge [URL…] SHIELD [OPTIONS]        take out of a running shield's memory what is named
@@ -30,9 +30,10 @@ Options of warm:
   --max-height N     of its renditions, in pixels
   --concurrency N    requests at once, 1 to 64 (default 8)
 
-Options:
-  --port N       port of the demo's page (default 8080, 0: any)
-  --s3-port N    port of the demo's S3 server (default 9100, 0: any)
+Options of demo:
+  --port N        port of its page (default 8080, 0: any)
+  --s3-port N     port of its S3 server (default 9100, 0: any)
+  --admin-port N  port of its dashboard (default 9090, 0: any)
 
 Options of sign, which makes tokens of the scheme hmac:
   URL                https://host/path, or the path alone

@@ -39,12 +39,14 @@ describe('arguments that cannot be understood end with exit code 2 and one sente
     [['serve'], 'expected the configuration FILE'],
     [['check', ''], 'expected the configuration FILE'],
     [['check', 'a.yaml', 'b.yaml'], 'expected only one FILE'],
-    [['check', 'a.yaml', '--port', '1'], '--port and --s3-port belong to demo'],
+    [['check', 'a.yaml', '--port', '1'], '--port, --s3-port and --admin-port belong to demo'],
     [['demo', 'a.yaml'], 'demo takes no file'],
     [['demo', '--port', '65536'], '--port: expected a port from 0 to 65535, got "65536"'],
     [['demo', '--port', 'http'], '--port: expected a port from 0 to 65535, got "http"'],
     [['demo', '--port', ''], '--port: expected a port from 0 to 65535, got ""'],
     [['demo', '--s3-port=-1'], '--s3-port: expected a port from 0 to 65535, got "-1"'],
+    [['serve', 'a.yaml', '--admin-port', '1'], '--port, --s3-port and --admin-port belong to demo'],
+    [['demo', '--admin-port', '1e3'], '--admin-port: expected a port from 0 to 65535, got "1e3"'],
   ])('%j', async (args, sentence) => {
     expect(await run(args)).toEqual({
       code: 2,

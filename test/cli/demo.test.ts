@@ -33,17 +33,17 @@ registerHooks({
 
 const TELLING_DEMO = `
 import { createServer } from 'node:net'
-export async function startDemo({ port, s3Port, print }) {
+export async function startDemo({ port, s3Port, adminPort, print }) {
   const server = createServer().listen(0, '127.0.0.1')
-  print('ports ' + port + ' ' + s3Port)
+  print('ports ' + [port, s3Port, adminPort].join(' '))
   return { close: () => new Promise((closed) => server.close(() => { print('closed'); closed() })) }
 }
 `
 
 test.each([
-  [[], 'ports 8080 9100'],
-  [['--port', '0', '--s3-port', '0'], 'ports 0 0'],
-  [['--s3-port=4711'], 'ports 8080 4711'],
+  [[], 'ports 8080 9100 9090'],
+  [['--port', '0', '--s3-port', '0', '--admin-port', '0'], 'ports 0 0 0'],
+  [['--s3-port=4711'], 'ports 8080 4711 9090'],
 ])('%j: %s', async (options, expected) => {
   const { child, line, ended } = start(['demo', ...options], { preload: await insteadOfDemo(TELLING_DEMO) })
   expect(await line('ports')).toBe(expected)

@@ -12,7 +12,7 @@ afterEach(() => Promise.all(running.splice(0).map((it) => it.close())))
 
 async function start(): Promise<{ demo: RunningDemo; lines: string[] }> {
   const lines: string[] = []
-  const demo = await startDemo({ port: 0, s3Port: 0, print: (line) => lines.push(line) })
+  const demo = await startDemo({ port: 0, s3Port: 0, adminPort: 0, print: (line) => lines.push(line) })
   running.push(demo)
   return { demo, lines }
 }
@@ -60,12 +60,13 @@ test('a segment is fetched from the bucket the first time and comes from memory 
 test('it prints where to look', async () => {
   const { demo, lines } = await start()
   const printed = lines.join('\n')
-  for (const address of [demo.url, demo.streamUrl, `${demo.s3Endpoint}/demo`]) expect(printed).toContain(address)
+  for (const address of [demo.url, demo.streamUrl, `${demo.s3Endpoint}/demo`, demo.dashboardUrl])
+    expect(printed).toContain(address)
 })
 
 test('a taken port of the page is one sentence with the option that changes it, and the S3 server is ended', async () => {
   const [port, s3Port] = [await occupyPort(), await freePort()]
-  await expect(startDemo({ port, s3Port, print: () => undefined })).rejects.toThrow(
+  await expect(startDemo({ port, s3Port, adminPort: 0, print: () => undefined })).rejects.toThrow(
     `cannot listen on 127.0.0.1:${port}: the port is taken by another program; --port N takes another one (0: any)`,
   )
   await expect(fetch(`http://127.0.0.1:${s3Port}/`)).rejects.toThrow('fetch failed')
@@ -73,8 +74,15 @@ test('a taken port of the page is one sentence with the option that changes it, 
 
 test('a taken port of the S3 server is one sentence with the option that changes it', async () => {
   const s3Port = await occupyPort()
-  await expect(startDemo({ port: 0, s3Port, print: () => undefined })).rejects.toThrow(
+  await expect(startDemo({ port: 0, s3Port, adminPort: 0, print: () => undefined })).rejects.toThrow(
     `cannot listen on 127.0.0.1:${s3Port}: the port is taken by another program; --s3-port N takes another one (0: any)`,
+  )
+})
+
+test('a taken port of the dashboard is one sentence with the option that changes it', async () => {
+  const adminPort = await occupyPort()
+  await expect(startDemo({ port: 0, s3Port: 0, adminPort, print: () => undefined })).rejects.toThrow(
+    `cannot listen on 127.0.0.1:${adminPort}: the port is taken by another program; --admin-port N takes another one (0: any)`,
   )
 })
 
@@ -84,6 +92,7 @@ test('when it is closed nothing listens any more', async () => {
   await demo.close()
   await expect(fetch(demo.url)).rejects.toThrow('fetch failed')
   await expect(fetch(demo.s3Endpoint)).rejects.toThrow('fetch failed')
+  await expect(fetch(demo.dashboardUrl)).rejects.toThrow('fetch failed')
 })
 
 async function freePort(): Promise<number> {

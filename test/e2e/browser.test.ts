@@ -38,7 +38,7 @@ describe.skipIf(CHROMIUM === undefined)('hls.js in a browser', () => {
   const complaints: string[] = []
 
   beforeAll(async () => {
-    demo = await startDemo({ port: 0, s3Port: 0, print: () => undefined })
+    demo = await startDemo({ port: 0, s3Port: 0, adminPort: 0, print: () => undefined })
     browser = await chromium.launch({ executablePath: CHROMIUM ?? '', args: FLAGS })
     page = await browser.newPage({ viewport: { width: 1280, height: 800 } })
     page.on('console', (message) => complaints.push(`${message.type()}: ${message.text()}`))

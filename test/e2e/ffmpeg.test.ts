@@ -13,7 +13,7 @@ if (isMissing) leftOut('reading the stream with ffmpeg', 'ffmpeg is not installe
 describe.skipIf(isMissing)('ffmpeg', () => {
   let demo: RunningDemo
   beforeAll(async () => {
-    demo = await startDemo({ port: 0, s3Port: 0, print: () => undefined })
+    demo = await startDemo({ port: 0, s3Port: 0, adminPort: 0, print: () => undefined })
   })
   afterAll(() => demo.close())
 
