@@ -132,7 +132,7 @@ export const breaker = section({
   .prefault({})
   .meta({
     description:
-      'Circuit breaker: an origin that keeps failing (no connection, no answer in time, 5xx, 429) is not asked for a while, and requests for it fail at once.',
+      'Circuit breaker: an origin that keeps failing (no connection, no answer in time, 502, 503, 504; of a bucket any 5xx and 429) is not asked for a while, and requests for it fail at once.',
   })
 
 export const hedge = section({
