@@ -26,9 +26,11 @@ export interface AdminParts {
   readonly log: Logger
   readonly traffic: Traffic
   readonly metrics: Metrics
+  readonly reload: AdminActions['reload']
 }
 
-export function adminActions({ health, routes, cache, store, clock, log, traffic, metrics }: AdminParts): AdminActions {
+export function adminActions(parts: AdminParts): AdminActions {
+  const { health, routes, cache, store, clock, log, traffic, metrics, reload } = parts
   const startedMs = clock.now()
   return {
     health,
@@ -65,6 +67,7 @@ export function adminActions({ health, routes, cache, store, clock, log, traffic
         fills: fills.map(({ state }) => ({ state })),
       }
     },
+    reload,
     logLevel: {
       get: () => log.level,
       set: (level) => {

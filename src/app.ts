@@ -12,7 +12,7 @@ import { connectionRules, listenerLimits, RequestRates, refusalLog } from './app
 import { certificateLog, failureLog } from './app-log.ts'
 import { appMetrics, Certificates } from './app-metrics.ts'
 import { Origins } from './app-origins.ts'
-import { Reloading, type ReloadOutcome } from './app-reload.ts'
+import { Reloading } from './app-reload.ts'
 import { makeServing, type ServingParts, Servings } from './app-serving.ts'
 import { Cache } from './cache/cache.ts'
 import { makeEviction } from './cache/make-eviction.ts'
@@ -26,6 +26,7 @@ import { createAccessLog } from './observe/access-log.ts'
 import type { AccessLog } from './observe/access-record.ts'
 import type { Logger } from './observe/log.ts'
 import { createLog } from './observe/log.ts'
+import { type ReloadOutcome, Reloads } from './observe/reloads.ts'
 import { Traffic } from './observe/traffic.ts'
 import { ConnectionLimit } from './server/connection-limit.ts'
 import type { Listen } from './server/server.ts'
@@ -113,6 +114,8 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   const certificates = new Certificates()
   const logCertificate = certificateLog(log, clock)
   const isShared = config.listen.some(({ reusePort }) => reusePort)
+  const reloads = new Reloads(clock.now())
+  const started = Promise.withResolvers<Reloading>()
   let phase: Phase = 'starting'
   let admin: RunningAdminServer | undefined
   const closeBehind = async () => {
@@ -136,6 +139,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
         log,
         traffic,
         metrics,
+        reload: async () => (await started.promise).reload(options.readConfig),
       })
       admin = await startAdmin(config.admin, isShared, actions, onFault)
       log.info(admin.listener, 'admin listening')
@@ -160,13 +164,14 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
       log,
       running: () => servings.newest.config,
       readCertificates: () => server.readCertificates(),
-      onOutcome: () => undefined,
+      onOutcome: (outcome) => reloads.add(outcome, clock.now()),
       serve: (next) => {
         servings.add(makeServing(next, parts))
         connectionLimit.change(rules())
         log.level = next.log.level
       },
     })
+    started.resolve(reloading)
     return {
       addresses: server.listeners,
       admin: admin?.listener,

@@ -31,6 +31,7 @@ Usage:
   segment-shield sign URL --key-env NAME [OPTIONS]    the same without a configuration; or --key-file FILE
   segment-shield purge [URL…] SHIELD [OPTIONS]        take out of a running shield's memory what is named
   segment-shield warm [URL…] SHIELD [OPTIONS]         have it fetch ahead what is named
+  segment-shield reload SHIELD [--json]               have it read its configuration and certificates again
   segment-shield stats SHIELD [--json]                its figures, anew each second on a terminal
   segment-shield --help
   segment-shield --version
@@ -103,6 +104,7 @@ const ADMIN_COMMANDS: ReadonlyMap<
 > = new Map([
   ['purge', async () => (await import('./commands/purge.ts')).purge],
   ['warm', async () => (await import('./commands/warm.ts')).warm],
+  ['reload', async () => (await import('./commands/reload.ts')).reload],
   ['stats', async () => (await import('./commands/stats.ts')).stats],
 ])
 
@@ -137,9 +139,9 @@ async function main(args: readonly string[]): Promise<void> {
     case 'sign':
       return print(`${await signed(operands, values)}\n`)
     case undefined:
-      throw new UsageError('expected a command: serve, check, demo, sign, purge, warm or stats')
+      throw new UsageError('expected a command: serve, check, demo, sign, purge, warm, reload or stats')
     default:
-      throw new UsageError(`expected serve, check, demo, sign, purge, warm or stats, got ${quoted(command)}`)
+      throw new UsageError(`expected serve, check, demo, sign, purge, warm, reload or stats, got ${quoted(command)}`)
   }
 }
 
