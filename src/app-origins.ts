@@ -138,6 +138,11 @@ export class Origins {
     })
   }
 
+  /** What asking the origin of this name has come to. */
+  counts(name: string): OriginCounts {
+    return this.#countedFor(name).counts
+  }
+
   #countedFor(name: string): Counted {
     const known = this.#counted.get(name)
     if (known !== undefined) return known
@@ -194,7 +199,12 @@ function hedgeOf(config: NonNullable<OriginConfig['hedge']>): HedgeSettings {
 }
 
 /** What a route asks: one origin, or several in order. */
-export function originOf(route: CachedRouteConfig, origins: Pick<Origins, 'get'>, clock: Clock, log: Logger): Origin {
+export function originOf(
+  route: CachedRouteConfig,
+  origins: Pick<Origins, 'get' | 'counts'>,
+  clock: Clock,
+  log: Logger,
+): Origin {
   const [first, ...others] = route.origin.map((name) => {
     const origin = origins.get(name)
     if (origin === undefined) throw new Error(`route ${route.match} names no origin that exists: ${name}`)
@@ -202,5 +212,13 @@ export function originOf(route: CachedRouteConfig, origins: Pick<Origins, 'get'>
   })
   if (first === undefined) throw new Error(`route ${route.match} names no origin`)
   if (others.length === 0) return first
-  return failover(first, others, { onNotFound: route.failoverOnNotFound, clock, log })
+  for (const [index, next] of others.entries()) origins.counts((others[index - 1] ?? first).name).mayFailOver(next.name)
+  return failover(first, others, {
+    onNotFound: route.failoverOnNotFound,
+    clock,
+    log,
+    onFailover: (name, next, reason) => {
+      origins.counts(name).mayFailOver(next)[reason] += 1
+    },
+  })
 }

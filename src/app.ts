@@ -77,7 +77,7 @@ const LAST_LINES_MS = 1000
 /** @throws {StartError} when an address cannot be listened on or a certificate not used */
 export async function startApp(config: Config, options: AppOptions = {}): Promise<RunningApp> {
   const clock = options.clock ?? systemClock
-  const { logger: log, writeLine } = createLog(config.log, clock, options.log)
+  const { logger: log, writeLine, lostLines } = createLog(config.log, clock, options.log)
   const onFault = (error: unknown) => log.error({ err: error }, 'a fault of this program')
   const { memory, policy, maxObject, slice } = config.cache
   const store = new Store(memory, makeEviction(policy, memory, clock))
@@ -129,7 +129,16 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     if (config.admin !== undefined) {
       const matched = () => routeOrigins(servings.newest.config)
       const health = { phase: () => phase, origins: () => origins.states(), routes: matched }
-      const metrics = appMetrics({ traffic, origins, cache, store, connectionLimit, certificates })
+      const metrics = appMetrics({
+        traffic,
+        origins,
+        cache,
+        store,
+        connectionLimit,
+        certificates,
+        reloads,
+        lostLogLines: lostLines,
+      })
       const actions = adminActions({
         health,
         routes: () => servings.newest.routes,
