@@ -23,6 +23,7 @@ import {
 import { OriginCounts } from './origin/counts.ts'
 import { failover } from './origin/failover.ts'
 import type { HedgeSettings } from './origin/hedging.ts'
+import { LeftOrigins } from './origin/left-origins.ts'
 import type { Origin } from './origin/origin.ts'
 import { ReplaceableOrigin } from './origin/replaceable.ts'
 import type { LimitSettings, PoolSettings } from './origin/settings.ts'
@@ -66,8 +67,7 @@ export interface PreparedOrigins {
 
 export class Origins {
   readonly #dependencies: ResilientDependencies
-  /** No route asks these any more; what was begun with them may still. */
-  readonly #left: ReplaceableOrigin[] = []
+  readonly #left = new LeftOrigins()
   #running: ReadonlyMap<string, Running> = new Map()
   /** Of every name there has been: a newer configuration goes on with them. */
   readonly #counted = new Map<string, Counted>()
@@ -114,11 +114,9 @@ export class Origins {
       if (!isSamePlace(running.config, config)) moved.push(name)
       next.set(name, { config, origin: running.origin })
     }
-    for (const [name, { origin }] of before) {
-      if (next.has(name)) continue
-      moved.push(name)
-      this.#left.push(origin)
-    }
+    const gone = [...before].filter(([name]) => !next.has(name))
+    moved.push(...gone.map(([name]) => name))
+    this.#left.add(gone.map(([, { origin }]) => origin))
     this.#running = next
     return moved
   }
@@ -154,8 +152,7 @@ export class Origins {
 
   /** Ends idle connections now and the others when their answers end. */
   async close(): Promise<void> {
-    const origins = [...this.#left, ...[...this.#running.values()].map(({ origin }) => origin)]
-    await Promise.all(origins.map((origin) => origin.close()))
+    await Promise.all([this.#left.close(), ...[...this.#running.values()].map(({ origin }) => origin.close())])
   }
 }
 
