@@ -31,6 +31,7 @@ export interface AdminParts {
   readonly traffic: Traffic
   readonly metrics: Metrics
   readonly live: LiveSources
+  readonly reload: AdminActions['reload']
 }
 
 export interface LiveParts {
@@ -80,7 +81,7 @@ export function liveSources(parts: LiveParts): LiveSources & { close(): void } {
 }
 
 export function adminActions(parts: AdminParts): AdminActions {
-  const { health, routes, cache, store, clock, log, traffic, metrics, live } = parts
+  const { health, routes, cache, store, clock, log, traffic, metrics, live, reload } = parts
   const startedMs = clock.now()
   return {
     health,
@@ -117,6 +118,7 @@ export function adminActions(parts: AdminParts): AdminActions {
         fills: fills.map(({ state }) => ({ state })),
       }
     },
+    reload,
     logLevel: {
       get: () => log.level,
       set: (level) => {

@@ -4,6 +4,7 @@ import type { Cache } from './cache/cache.ts'
 import type { Store } from './cache/store.ts'
 import { createMetrics, type Metrics } from './observe/metrics.ts'
 import type { OriginReading } from './observe/origin-metrics.ts'
+import type { Reloads } from './observe/reloads.ts'
 import type { Traffic } from './observe/traffic.ts'
 import type { Certificate } from './server/certificates.ts'
 import type { ConnectionLimit } from './server/connection-limit.ts'
@@ -15,11 +16,16 @@ export interface MetricsParts {
   readonly store: Store
   readonly connectionLimit: ConnectionLimit
   readonly certificates: Certificates
+  readonly reloads: Reloads
+  readonly lostLogLines: () => number
 }
 
-export function appMetrics({ traffic, origins, cache, store, connectionLimit, certificates }: MetricsParts): Metrics {
+export function appMetrics(parts: MetricsParts): Metrics {
+  const { traffic, origins, cache, store, connectionLimit, certificates, reloads, lostLogLines } = parts
   return createMetrics({
     traffic,
+    reloads,
+    lostLogLines,
     origins: () => origins.readings(),
     cache: () => ({
       ...store.usage(),

@@ -23,6 +23,7 @@ import {
 import { OriginCounts } from './origin/counts.ts'
 import { failover } from './origin/failover.ts'
 import type { HedgeSettings } from './origin/hedging.ts'
+import { LeftOrigins } from './origin/left-origins.ts'
 import type { Origin } from './origin/origin.ts'
 import { ReplaceableOrigin } from './origin/replaceable.ts'
 import type { LimitSettings, PoolSettings } from './origin/settings.ts'
@@ -66,8 +67,7 @@ export interface PreparedOrigins {
 
 export class Origins {
   readonly #dependencies: ResilientDependencies
-  /** No route asks these any more; what was begun with them may still. */
-  readonly #left: ReplaceableOrigin[] = []
+  readonly #left = new LeftOrigins()
   #running: ReadonlyMap<string, Running> = new Map()
   /** Of every name there has been: a newer configuration goes on with them. */
   readonly #counted = new Map<string, Counted>()
@@ -114,11 +114,9 @@ export class Origins {
       if (!isSamePlace(running.config, config)) moved.push(name)
       next.set(name, { config, origin: running.origin })
     }
-    for (const [name, { origin }] of before) {
-      if (next.has(name)) continue
-      moved.push(name)
-      this.#left.push(origin)
-    }
+    const gone = [...before].filter(([name]) => !next.has(name))
+    moved.push(...gone.map(([name]) => name))
+    this.#left.add(gone.map(([, { origin }]) => origin))
     this.#running = next
     return moved
   }
@@ -136,6 +134,11 @@ export class Origins {
       const allowedPerSecond = this.#running.get(state.name)?.origin.allowedPerSecond() ?? Number.POSITIVE_INFINITY
       return { ...state, allowedPerSecond, counts, queueWaitMs: queueWait.read() }
     })
+  }
+
+  /** What asking the origin of this name has come to. */
+  counts(name: string): OriginCounts {
+    return this.#countedFor(name).counts
   }
 
   /** Of bodies since the start, from every origin that there has been. */
@@ -156,8 +159,7 @@ export class Origins {
 
   /** Ends idle connections now and the others when their answers end. */
   async close(): Promise<void> {
-    const origins = [...this.#left, ...[...this.#running.values()].map(({ origin }) => origin)]
-    await Promise.all(origins.map((origin) => origin.close()))
+    await Promise.all([this.#left.close(), ...[...this.#running.values()].map(({ origin }) => origin.close())])
   }
 }
 
@@ -201,7 +203,12 @@ function hedgeOf(config: NonNullable<OriginConfig['hedge']>): HedgeSettings {
 }
 
 /** What a route asks: one origin, or several in order. */
-export function originOf(route: CachedRouteConfig, origins: Pick<Origins, 'get'>, clock: Clock, log: Logger): Origin {
+export function originOf(
+  route: CachedRouteConfig,
+  origins: Pick<Origins, 'get' | 'counts'>,
+  clock: Clock,
+  log: Logger,
+): Origin {
   const [first, ...others] = route.origin.map((name) => {
     const origin = origins.get(name)
     if (origin === undefined) throw new Error(`route ${route.match} names no origin that exists: ${name}`)
@@ -209,5 +216,13 @@ export function originOf(route: CachedRouteConfig, origins: Pick<Origins, 'get'>
   })
   if (first === undefined) throw new Error(`route ${route.match} names no origin`)
   if (others.length === 0) return first
-  return failover(first, others, { onNotFound: route.failoverOnNotFound, clock, log })
+  for (const [index, next] of others.entries()) origins.counts((others[index - 1] ?? first).name).mayFailOver(next.name)
+  return failover(first, others, {
+    onNotFound: route.failoverOnNotFound,
+    clock,
+    log,
+    onFailover: (name, next, reason) => {
+      origins.counts(name).mayFailOver(next)[reason] += 1
+    },
+  })
 }

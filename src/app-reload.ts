@@ -15,36 +15,8 @@ import { formatPath } from './config/path.ts'
 import type { Config } from './config/schema.ts'
 import { ConfigError, type ConfigProblem, sentenceOf } from './errors.ts'
 import type { Logger } from './observe/log.ts'
+import type { RefusalCause, ReloadOutcome } from './observe/reloads.ts'
 import type { PreparedCertificates } from './server/certificates.ts'
-
-/**
- * - `noSource`: there is nothing to read the configuration from
- * - `configuration`: it cannot be read or is wrong
- * - `certificates`: a file of theirs is no use
- * - `keys`: a bucket does not take its new keys
- * - `untried`: nothing else is wrong, but a bucket could not be asked about its new keys
- * - `ending`: the program is
- */
-export type RefusalCause = 'noSource' | 'configuration' | 'certificates' | 'keys' | 'untried' | 'ending'
-
-/**
- * - `reloaded`: it is in use. `changed` are the paths in the file that are different, `certificates` the files that hold
- *   another one or have another key, `restartNeeded` the paths that only the next start will heed
- * - `refused`: nothing has changed; `reasons` are the problems as sentences. None of it holds a secret
- */
-export type ReloadOutcome =
-  | {
-      readonly kind: 'reloaded'
-      readonly changed: readonly string[]
-      readonly certificates: readonly string[]
-      readonly restartNeeded: readonly string[]
-    }
-  | {
-      readonly kind: 'refused'
-      readonly cause: RefusalCause
-      readonly problems: readonly ConfigProblem[]
-      readonly reasons: readonly string[]
-    }
 
 export interface ReloadingParts {
   readonly origins: Origins
@@ -130,7 +102,9 @@ export class Reloading {
       return this.#refuse(tried)
     }
     // Nothing fails from here on, and nothing comes between.
-    const changed = changesIn(running(), next)
+    const changes = changesIn(running(), next)
+    // An operator may have set another one meanwhile.
+    const changed = log.level === next.log.level ? changes : [...new Set([...changes, 'log.level'])]
     const moved = prepared.apply()
     tried.apply()
     serve(next)

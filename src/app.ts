@@ -13,7 +13,7 @@ import { connectionRules, listenerLimits, RequestRates, refusalLog } from './app
 import { certificateLog, failureLog } from './app-log.ts'
 import { appMetrics, Certificates } from './app-metrics.ts'
 import { Origins } from './app-origins.ts'
-import { Reloading, type ReloadOutcome } from './app-reload.ts'
+import { Reloading } from './app-reload.ts'
 import { makeServing, type ServingParts, Servings } from './app-serving.ts'
 import { Cache } from './cache/cache.ts'
 import { makeEviction } from './cache/make-eviction.ts'
@@ -28,6 +28,7 @@ import { createAccessLog } from './observe/access-log.ts'
 import type { AccessLog } from './observe/access-record.ts'
 import type { Logger } from './observe/log.ts'
 import { createLog } from './observe/log.ts'
+import { type ReloadOutcome, Reloads } from './observe/reloads.ts'
 import { TopPaths } from './observe/top-paths.ts'
 import { Traffic } from './observe/traffic.ts'
 import { Troubles } from './observe/troubles.ts'
@@ -84,12 +85,11 @@ const LAST_LINES_MS = 1000
 export async function startApp(config: Config, options: AppOptions = {}): Promise<RunningApp> {
   const clock = options.clock ?? systemClock
   const troubles = new Troubles(clock)
-  const { logger: log, writeLine } = createLog(
-    config.log,
-    clock,
-    options.log,
-    config.admin && ((line) => troubles.take(line)),
-  )
+  const {
+    logger: log,
+    writeLine,
+    lostLines,
+  } = createLog(config.log, clock, options.log, config.admin && ((line) => troubles.take(line)))
   const onFault = (error: unknown) => log.error({ err: error }, 'a fault of this program')
   const { memory, policy, maxObject, slice } = config.cache
   const store = new Store(memory, makeEviction(policy, memory, clock))
@@ -129,6 +129,8 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   const certificates = new Certificates()
   const logCertificate = certificateLog(log, clock)
   const isShared = config.listen.some(({ reusePort }) => reusePort)
+  const reloads = new Reloads(clock.now())
+  const started = Promise.withResolvers<Reloading>()
   let phase: Phase = 'starting'
   let admin: RunningAdminServer | undefined
   let live: ReturnType<typeof liveSources> | undefined
@@ -144,7 +146,16 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     if (config.admin !== undefined) {
       const matched = () => routeOrigins(servings.newest.config)
       const health = { phase: () => phase, origins: () => origins.states(), routes: matched }
-      const metrics = appMetrics({ traffic, origins, cache, store, connectionLimit, certificates })
+      const metrics = appMetrics({
+        traffic,
+        origins,
+        cache,
+        store,
+        connectionLimit,
+        certificates,
+        reloads,
+        lostLogLines: lostLines,
+      })
       const { version = 'unknown' } = options
       live = liveSources({ traffic, origins, store, cache, connectionLimit, topPaths, troubles, clock, version })
       const actions = adminActions({
@@ -157,6 +168,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
         traffic,
         metrics,
         live,
+        reload: async () => (await started.promise).reload(options.readConfig),
       })
       admin = await startAdmin(config.admin, isShared, actions, onFault)
       log.info(admin.listener, 'admin listening')
@@ -181,13 +193,14 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
       log,
       running: () => servings.newest.config,
       readCertificates: () => server.readCertificates(),
-      onOutcome: () => undefined,
+      onOutcome: (outcome) => reloads.add(outcome, clock.now()),
       serve: (next) => {
         servings.add(makeServing(next, parts))
         connectionLimit.change(rules())
         log.level = next.log.level
       },
     })
+    started.resolve(reloading)
     return {
       addresses: server.listeners,
       admin: admin?.listener,

@@ -34,6 +34,7 @@ const ADMIN_COMMANDS: ReadonlyMap<
 > = new Map([
   ['purge', async () => (await import('./commands/purge.ts')).purge],
   ['warm', async () => (await import('./commands/warm.ts')).warm],
+  ['reload', async () => (await import('./commands/reload.ts')).reload],
   ['stats', async () => (await import('./commands/stats.ts')).stats],
 ])
 
@@ -72,9 +73,9 @@ async function main(args: readonly string[]): Promise<void> {
     case 'sign':
       return sign(operands, values)
     case undefined:
-      throw new UsageError('expected a command: serve, check, demo, sign, purge, warm or stats')
+      throw new UsageError('expected a command: serve, check, demo, sign, purge, warm, reload or stats')
     default:
-      throw new UsageError(`expected serve, check, demo, sign, purge, warm or stats, got ${quoted(command)}`)
+      throw new UsageError(`expected serve, check, demo, sign, purge, warm, reload or stats, got ${quoted(command)}`)
   }
 }
 

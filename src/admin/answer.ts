@@ -49,9 +49,16 @@ async function* mapped<Value>(values: AsyncIterable<Value>, write: (value: Value
 /**
  * An error for a program and a person alike (RFC 9457). The type is about:blank: the status says it all, and `detail`
  * what to do about it. Holds nothing of what the request said but what the caller puts into `detail`.
+ *
+ * @param more members beside those of every problem, anything that JSON can say
  */
-export function problem(status: number, detail: string, fields: Readonly<Record<string, string>> = {}): AdminAnswer {
+export function problem(
+  status: number,
+  detail: string,
+  fields: Readonly<Record<string, string>> = {},
+  more: Readonly<Record<string, unknown>> = {},
+): AdminAnswer {
   const title = STATUS_CODES[status] ?? 'Error'
-  const body = `${JSON.stringify({ type: 'about:blank', title, status, detail })}\n`
+  const body = `${JSON.stringify({ type: 'about:blank', title, status, detail, ...more })}\n`
   return { status, contentType: 'application/problem+json', body, fields }
 }

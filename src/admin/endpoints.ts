@@ -7,6 +7,7 @@
 import type { Purged } from '../cache/purge.ts'
 import type { StoreUsage } from '../cache/store.ts'
 import type { Metrics } from '../observe/metrics.ts'
+import type { ReloadOutcome } from '../observe/reloads.ts'
 import type { TrafficCount } from '../observe/traffic.ts'
 import type { Endpoint } from './admin-server.ts'
 import { type AdminAnswer, eventStream, json, jsonLines, problem } from './answer.ts'
@@ -15,12 +16,14 @@ import { type HealthSources, health, readiness } from './health.ts'
 import { type Live, liveEvents } from './live-events.ts'
 import type { LiveState } from './live-schemas.ts'
 import { openApi } from './openapi.ts'
+import { reloadAnswer } from './reload-answer.ts'
 import {
   type LogLevel,
   logLevel,
   type ObjectFound,
   type PurgeBody,
   purgeBody,
+  reloadBody,
   type Stats,
   type WarmBody,
   type WarmLine,
@@ -41,6 +44,8 @@ export interface AdminActions {
   readonly warm: (asked: WarmBody, signal: AbortSignal) => AsyncIterable<WarmLine> | Refused
   /** @param address a path with its query, or a whole URL */
   readonly inspect: (address: string) => Promise<ObjectFound | Refused>
+  /** Reads the configuration again; waits for those that were asked for before. */
+  readonly reload: () => Promise<ReloadOutcome>
   readonly logLevel: { get(): string; set(level: LogLevel): void }
   readonly usage: () => {
     readonly uptimeMs: number
@@ -93,6 +98,7 @@ export function adminEndpoints(actions: AdminActions): ReadonlyMap<string, Endpo
         },
       },
     ],
+    ['/reload', { methods: { POST: checked(reloadBody, async () => reloadAnswer(await actions.reload())) } }],
     ['/objects/', { methods: { GET: ({ rest }) => inspect(rest, actions) } }],
     [
       '/log-level',

@@ -10,6 +10,9 @@ import {
   purgeBody,
   purged,
   ready,
+  reloadBody,
+  reloaded,
+  reloadRefused,
   stats,
   warmBody,
   warmLine,
@@ -24,6 +27,7 @@ function schemaOf(schema: z.ZodType): Json {
 }
 
 const json = (schema: z.ZodType) => ({ 'application/json': { schema: schemaOf(schema) } })
+const problemOf = (schema: z.ZodType) => ({ 'application/problem+json': { schema: schemaOf(schema) } })
 const PROBLEM = { $ref: '#/components/responses/Problem' }
 const OK = (description: string, content: Json) => ({ description, content })
 const NO_TOKEN_NEEDED = [{}, { bearer: [] }]
@@ -35,8 +39,8 @@ function reads(operationId: string, summary: string, content: Json, more: Json =
   return { operationId, summary, responses: { '200': OK(summary, content), ...REFUSALS }, ...more }
 }
 
-function changes(operationId: string, summary: string, body: z.ZodType, content: Json): Json {
-  const refused = { '400': PROBLEM, '403': PROBLEM, '413': PROBLEM, '415': PROBLEM }
+function changes(operationId: string, summary: string, body: z.ZodType, content: Json, more: Json = {}): Json {
+  const refused = { '400': PROBLEM, '403': PROBLEM, '413': PROBLEM, '415': PROBLEM, ...more }
   const responses = { '200': OK(summary, content), ...refused, ...REFUSALS }
   return { operationId, summary, requestBody: { required: true, content: json(body) }, responses }
 }
@@ -60,7 +64,7 @@ export function openApi(): Json {
     info: {
       title: 'segment-shield admin API',
       version: '1',
-      description: 'Health, figures, purging and warming. Content of requests is application/json.',
+      description: 'Health, figures, purging, warming and reloading. Content of requests is application/json.',
     },
     security: [{}, { bearer: [] }],
     paths: {
@@ -101,6 +105,14 @@ export function openApi(): Json {
           'application/jsonl': { schema: schemaOf(warmLine) },
         }),
       },
+      '/reload': {
+        post: changes('reload', 'Reads the configuration and the certificates again', reloadBody, json(reloaded), {
+          '422': OK('What was read cannot be used; nothing has changed', problemOf(reloadRefused)),
+          '501': PROBLEM,
+          '502': OK('New keys could not be tried; nothing has changed', problemOf(reloadRefused)),
+          '503': PROBLEM,
+        }),
+      },
       '/objects/{path}': {
         get: reads('object', 'What is stored of a path', json(objectFound), { parameters: [path] }),
       },
@@ -117,7 +129,7 @@ export function openApi(): Json {
       responses: {
         Problem: {
           description: 'Why not (RFC 9457)',
-          content: { 'application/problem+json': { schema: schemaOf(problemDetails) } },
+          content: problemOf(problemDetails),
         },
       },
     },

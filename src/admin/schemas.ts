@@ -106,6 +106,18 @@ export const objectFound = z.strictObject({
 })
 export type ObjectFound = z.infer<typeof objectFound>
 
+/** There is nothing to be said beside that it should be done. */
+export const reloadBody = z.strictObject({})
+
+const places = z.array(z.string())
+export const reloaded = z.strictObject({
+  result: z.enum(['reloaded', 'unchanged']).meta({ description: 'unchanged: nothing that takes effect now differs.' }),
+  changed: places.meta({ description: 'Paths in the configuration of what is different and in use now.' }),
+  certificates: places.meta({ description: 'Files that hold another certificate now, or have another key.' }),
+  restartNeeded: places.meta({ description: 'Paths in the configuration that only the next start will heed.' }),
+})
+export type Reloaded = z.infer<typeof reloaded>
+
 const level = z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
 export const logLevel = z.strictObject({ level })
 export type LogLevel = z.infer<typeof level>
@@ -164,4 +176,14 @@ export const problemDetails = z.strictObject({
   title: z.string(),
   status: z.int(),
   detail: z.string(),
+})
+
+export const reloadRefused = z.strictObject({
+  ...problemDetails.shape,
+  problems: z.array(
+    z.strictObject({
+      path: z.string().meta({ description: 'A place in the configuration, or a file.' }),
+      message: z.string(),
+    }),
+  ),
 })

@@ -7,6 +7,7 @@
 
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util'
 import { request } from 'undici'
+import * as z from 'zod'
 import { parseAddress } from '../config/address.ts'
 import { CommandError, type Terminal, UsageError } from './terminal.ts'
 
@@ -134,13 +135,24 @@ function refusalOf(status: number, text: string): Error {
   return new CommandError(`the shield answered ${status}: ${detail}${hint}`)
 }
 
+const problemShape = z.object({
+  detail: z.string(),
+  problems: z.array(z.object({ path: z.string(), message: z.string() })).default([]),
+})
+
+/** What it says in one sentence, and each problem that it names on a line of its own. */
 function detailOf(text: string): string {
+  const problem = problemShape.safeParse(parsed(text))
+  // Some other program answers there.
+  if (!problem.success) return 'no answer of a shield'
+  const lines = problem.data.problems.map(({ path, message }) => `\n  ${path}: ${message}`)
+  return problem.data.detail + lines.join('')
+}
+
+function parsed(text: string): unknown {
   try {
-    const problem: unknown = JSON.parse(text)
-    const isProblem = typeof problem === 'object' && problem !== null && 'detail' in problem
-    if (isProblem && typeof problem.detail === 'string') return problem.detail
+    return JSON.parse(text)
   } catch {
-    // Some other program answers there.
+    return undefined
   }
-  return 'no answer of a shield'
 }

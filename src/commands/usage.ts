@@ -10,6 +10,7 @@ Usage:
   segment-shield sign URL --key-env NAME [OPTIONS]    the same without a configuration; or --key-file FILE
   segment-shield purge [URL…] SHIELD [OPTIONS]        take out of a running shield's memory what is named
   segment-shield warm [URL…] SHIELD [OPTIONS]         have it fetch ahead what is named
+  segment-shield reload SHIELD [--json]               have it read its configuration and certificates again
   segment-shield stats SHIELD [--json]                its figures, anew each second on a terminal
   segment-shield --help
   segment-shield --version

@@ -49,6 +49,8 @@ export class LogOutput {
   #isUrgent = false
   #gatherTimer: Timer | undefined
   #lost = 0
+  /** Those that have been told included. */
+  #everLost = 0
   #pauseMs = MIN_PAUSE_MS
   /** The last byte that went out was not the end of a line. */
   #isWithinLine = false
@@ -60,6 +62,11 @@ export class LogOutput {
 
   get waiting(): number {
     return this.#rest.length + this.#linesLength
+  }
+
+  /** How many lines were lost since the start. */
+  get lost(): number {
+    return this.#everLost
   }
 
   /** @param line one or more of them, with their ends */
@@ -92,7 +99,7 @@ export class LogOutput {
   /** False for lines that found no room. */
   #add(line: string): boolean {
     if (this.waiting + line.length > MAX_WAITING) {
-      this.#lost += linesIn(line)
+      this.#lose(linesIn(line))
       return false
     }
     this.#lines.push(line)
@@ -153,9 +160,14 @@ export class LogOutput {
   #loseAll(): void {
     // A line of which only the end is missing is not lost, nor is the end that was put behind a line cut off earlier.
     const rest = this.#isWithinLine && this.#rest[0] === NEWLINE ? this.#rest.subarray(1) : this.#rest
-    this.#lost += linesIn(rest.toString('latin1')) + linesIn(this.#takeLines().toString('latin1'))
+    this.#lose(linesIn(rest.toString('latin1')) + linesIn(this.#takeLines().toString('latin1')))
     this.#rest = NOTHING
     this.#becomeIdle()
+  }
+
+  #lose(lines: number): void {
+    this.#lost += lines
+    this.#everLost += lines
   }
 
   #becomeIdle(): void {

@@ -25,6 +25,8 @@ export interface Log {
   readonly logger: Logger
   /** Writes a line of somebody's own making, one JSON object and its end, at level `info`. It may wait a moment. */
   readonly writeLine: (line: string) => void
+  /** How many lines have been lost since the start, as nobody took them; of a destination of one's own none. */
+  readonly lostLines: () => number
 }
 
 /**
@@ -58,6 +60,7 @@ export function createLog(
       if (formatted instanceof LogOutput) formatted.writeSoon(line)
       else formatted.write(line)
     },
+    lostLines: () => (output instanceof LogOutput ? output.lost : 0),
   }
 }
 

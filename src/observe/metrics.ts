@@ -8,10 +8,11 @@
 import { Exposition, type Sample } from './exposition.ts'
 import { addOriginMetrics, type OriginReading } from './origin-metrics.ts'
 import { processMetrics } from './process-metrics.ts'
+import { addProgramMetrics, type ProgramSources } from './program-metrics.ts'
 import type { TrafficCount, TrafficTimes } from './traffic.ts'
 
 /** Where figures are looked up, each time anew. */
-export interface MetricsSources {
+export interface MetricsSources extends ProgramSources {
   readonly traffic: { counts(): readonly TrafficCount[]; times(): readonly TrafficTimes[] }
   readonly origins: () => readonly OriginReading[]
   readonly cache: () => CacheReading
@@ -60,6 +61,7 @@ export function createMetrics(sources: MetricsSources): Metrics {
   addConnectionMetrics(exposition, sources)
   addCacheMetrics(exposition, sources.cache)
   addOriginMetrics(exposition, sources.origins)
+  addProgramMetrics(exposition, sources)
   const ofProcess = processMetrics()
   return {
     contentType: Exposition.contentType,

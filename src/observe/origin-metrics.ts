@@ -25,6 +25,7 @@ export interface OriginReading {
     readonly hedges: number
     readonly resumes: number
     readonly circuitOpenings: number
+    readonly failovers: ReadonlyMap<string, Readonly<Record<'failed' | 'missing', number>>>
   }
   readonly queueWaitMs: HistogramReading
 }
@@ -65,6 +66,17 @@ export function addOriginMetrics(exposition: Exposition, origins: () => readonly
   count('hedges', 'Requests sent a second time because the first took long.', ({ hedges }) => hedges)
   count('resumes', 'Requests for the rest of a body that broke off.', ({ resumes }) => resumes)
   count('circuit_openings', 'Times the circuit opened.', ({ circuitOpenings }) => circuitOpenings)
+  exposition.counter({
+    name: `${PREFIX}_failovers_total`,
+    help: 'Requests that went on to the next origin of their route, which is named, by why: it failed, or has no such object.',
+    labelNames: ['origin', 'next', 'reason'],
+    read: () =>
+      origins().flatMap(({ name, counts }) =>
+        [...counts.failovers].flatMap(([next, by]) =>
+          Object.entries(by).map(([reason, value]) => ({ labels: { origin: name, next, reason }, value })),
+        ),
+      ),
+  })
 
   exposition.gauge({
     name: `${PREFIX}_circuit_state`,

@@ -11,6 +11,8 @@ import { NotSentError } from './failure.ts'
 /** Why a request brought no answer to the question asked; `refused`: it was never sent, by our own queue or circuit. */
 export type RequestFailure = OriginErrorKind | 'refused'
 
+export type FailoverReason = 'failed' | 'missing'
+
 export class OriginCounts {
   /** How long requests waited for their permit, in milliseconds; 0 for those that did not. */
   readonly queueWait: { observe(ms: number): void }
@@ -29,6 +31,8 @@ export class OriginCounts {
   resumes = 0
   /** Times the circuit opened. */
   circuitOpenings = 0
+  /** Requests that went on to another origin, by its name: since this one failed, or has no such object. */
+  readonly failovers = new Map<string, Record<FailoverReason, number>>()
 
   constructor(queueWait: { observe(ms: number): void } = NOT_MEASURED) {
     this.queueWait = queueWait
@@ -36,6 +40,13 @@ export class OriginCounts {
 
   answered(status: number): void {
     this.answers.set(status, (this.answers.get(status) ?? 0) + 1)
+  }
+
+  /** There is a route that goes on there; it is shown before it ever does. */
+  mayFailOver(next: string): Record<FailoverReason, number> {
+    const counted = this.failovers.get(next) ?? { failed: 0, missing: 0 }
+    this.failovers.set(next, counted)
+    return counted
   }
 
   failed(error: unknown): void {

@@ -25,6 +25,7 @@
 import type { Clock } from '../clock.ts'
 import { OriginError } from '../errors.ts'
 import { type Attempt, attempted, discard, isFailedAnswer, isRepeatable, outcomeOf } from './attempt.ts'
+import type { FailoverReason } from './counts.ts'
 import { isUnsent } from './failure.ts'
 import type { Origin, OriginLog, OriginRequest, OriginResponse, PoolUsage } from './origin.ts'
 
@@ -33,6 +34,8 @@ export interface FailoverOptions {
   readonly onNotFound: boolean
   readonly clock: Clock
   readonly log: OriginLog
+  /** Told of every request that goes on, before it does. @default nobody counts them */
+  readonly onFailover?: (origin: string, next: string, reason: FailoverReason) => void
 }
 
 /** One line for an origin in this time. */
@@ -40,7 +43,7 @@ const LOG_INTERVAL_MS = 10_000
 
 /** Under the first one's name. Does not own the origins' lives alone: closing it closes all of them, as often as asked. */
 export function failover(first: Origin, others: readonly Origin[], options: FailoverOptions): Origin {
-  const { onNotFound, clock, log } = options
+  const { onNotFound, clock, log, onFailover } = options
   const origins = [first, ...others]
   const loggedAtMs = new Map<string, number>()
 
@@ -64,6 +67,7 @@ export function failover(first: Origin, others: readonly Origin[], options: Fail
       }
       kept = better(kept, made)
       if (next === undefined) return outcomeOf(kept)
+      onFailover?.(origin.name, next.name, isNotFound ? 'missing' : 'failed')
       if (!isNotFound) report(origin, next, made)
     }
     throw new Error('the last origin ends the loop')

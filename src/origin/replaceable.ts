@@ -54,6 +54,12 @@ export class ReplaceableOrigin implements ResilientOrigin {
     return this.#current.usage()
   }
 
+  /** Whether it or a former one has a connection, be it idle, or somebody who waits for one. */
+  isBusy(): boolean {
+    const { inUse, free, queued } = this.#current.usage()
+    return inUse + free + queued + this.#closing.size > 0
+  }
+
   async close(): Promise<void> {
     await Promise.all([this.#current.close(), ...this.#closing])
   }

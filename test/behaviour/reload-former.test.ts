@@ -1,16 +1,12 @@
 /** What a former configuration leaves behind: whatever is under way goes on to its end, and then nothing is left of it. */
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { expect, test } from 'vitest'
+import { aliveOf } from '../support/garbage.ts'
 import { openRequest, takenRequest } from '../support/http-client.ts'
 import { openRaw } from '../support/raw-client.ts'
 import { startAnswering, startRawOrigin } from '../support/raw-origin.ts'
 import { bucket, configOf, running } from '../support/reloadable.ts'
 import { gate } from '../support/s3-socket-server.ts'
 import { pattern, times } from '../support/shield.ts'
-
-setFlagsFromString('--expose-gc')
-const collect: () => void = runInNewContext('gc')
 
 const SWITCHING = 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n'
 const HANDSHAKE = `${[
@@ -21,14 +17,6 @@ const HANDSHAKE = `${[
   'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
   'Sec-WebSocket-Version: 13',
 ].join('\r\n')}\r\n\r\n`
-
-/** How many of these there still are, once nothing is going on and garbage has been collected. */
-async function aliveOf(references: readonly WeakRef<object>[]): Promise<number> {
-  // Whoever looked at a WeakRef keeps what it refers to until the turn is over.
-  await new Promise((resolve) => setImmediate(resolve))
-  collect()
-  return references.filter((one) => one.deref() !== undefined).length
-}
 
 test('a thousand reloads leave nothing of the configurations between the first one and the last', async () => {
   const s3 = await bucket({ 'a.ts': 'a' })

@@ -34,8 +34,8 @@ describe('help and version', () => {
 
 describe('arguments that cannot be understood end with exit code 2 and one sentence', () => {
   test.each([
-    [[], 'expected a command: serve, check, demo, sign, purge, warm or stats'],
-    [['sevre', 'x.yaml'], 'expected serve, check, demo, sign, purge, warm or stats, got "sevre"'],
+    [[], 'expected a command: serve, check, demo, sign, purge, warm, reload or stats'],
+    [['sevre', 'x.yaml'], 'expected serve, check, demo, sign, purge, warm, reload or stats, got "sevre"'],
     [['serve'], 'expected the configuration FILE'],
     [['check', ''], 'expected the configuration FILE'],
     [['check', 'a.yaml', 'b.yaml'], 'expected only one FILE'],

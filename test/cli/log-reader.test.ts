@@ -61,7 +61,7 @@ class PipeReader {
   }
 }
 
-async function started(format: 'json' | 'pretty') {
+async function started(format: 'json' | 'pretty', more = '') {
   const [pipe, config] = [join(folder, 'pipe'), join(folder, 'serve.yaml')]
   await writeFile(
     config,
@@ -70,7 +70,7 @@ listen: [{ address: "127.0.0.1:0" }]
 log: { format: ${format} }
 origins: { unused: { type: http, url: "http://127.0.0.1:1" } }
 routes: [{ match: /**, origin: unused }]
-`,
+${more}`,
   )
   execFileSync('mkfifo', [pipe])
   const reader = new PipeReader(pipe)
@@ -83,8 +83,10 @@ routes: [{ match: /**, origin: unused }]
     stderr += text
   })
   const ended = once(child, 'close').then(([code, signal]) => ({ code, signal, stderr }))
-  const port = Number(/"port":\s?(\d+)/.exec(await reader.line('listening'))?.[1])
-  return { child, ended, port, reader }
+  const portIn = (line: string) => Number(/"port":\s?(\d+)/.exec(line)?.[1])
+  const adminPort = more === '' ? 0 : portIn(await reader.line('admin listening'))
+  const port = portIn(await reader.line(more === '' ? 'listening' : '"listening"'))
+  return { child, ended, port, adminPort, reader }
 }
 
 /** Requests that are refused without an origin; each makes one access record. */
@@ -131,6 +133,22 @@ test.each(formats)(
     expect(await ended).toEqual({ code: 0, signal: null, stderr: '' })
   },
 )
+
+test('lines that a reader who stands still has missed are counted for who watches the program', async () => {
+  const { child, ended, port, adminPort, reader } = await started('json', 'admin: { address: "127.0.0.1:0" }')
+  const counted = async () => {
+    const text = await (await fetch(`http://127.0.0.1:${adminPort}/metrics`)).text()
+    return Number(/^segment_shield_log_lines_lost_total (\d+)$/m.exec(text)?.[1])
+  }
+  expect(await counted()).toBe(0)
+  expect(await refused(port, 10_000)).toBe(10_000)
+  const { lines } = JSON.parse(await reader.line('log lines lost'))
+  expect(lines).toBeGreaterThan(0)
+  expect(await counted()).toBe(lines)
+  child.kill('SIGTERM')
+  await reader.line('closed')
+  expect(await ended).toEqual({ code: 0, signal: null, stderr: '' })
+})
 
 test('SIGTERM ends it with exit code 0 when the reader of its log stands still', async () => {
   const { child, ended, port } = await started('json')

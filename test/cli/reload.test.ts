@@ -6,7 +6,7 @@ import { delimiter, join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest'
 import { claimPort } from '../support/claimed-port.ts'
 import { type S3Server, startS3Server } from '../support/s3-socket-server.ts'
-import { endAll, start } from './program.ts'
+import { endAll, run, start } from './program.ts'
 
 let folder = ''
 let s3: S3Server
@@ -120,6 +120,44 @@ test('SIGHUP takes a new file while players ask, and refuses a bad one, without 
   await players.more(100)
   await players.stop()
 
+  expect(players.failures).toEqual([])
+  program.child.kill('SIGTERM')
+  expect(await program.ended).toMatchObject({ code: 0, stderr: '' })
+})
+
+test('the command reload says what came of it, while players ask, without a failed request', async () => {
+  const admin = { address: '127.0.0.1:0', token: 'hush-hush-4711' }
+  const env = { SEGMENT_SHIELD_TOKEN: admin.token }
+  const file = await written({ admin })
+  const program = start(['serve', file])
+  const { port: adminPort } = JSON.parse(await program.line('"admin listening"'))
+  const { port } = JSON.parse(await program.line('"listening"'))
+  const reload = (...more: readonly string[]) =>
+    run(['reload', '--admin', `http://127.0.0.1:${adminPort}`, ...more], { env })
+  const players = load(port, 8)
+  await players.more(100)
+
+  expect(await reload()).toEqual({ code: 0, stdout: 'nothing has changed\n', stderr: '' })
+  await written({ admin, cache: { memory: '2GiB' }, limits: { urlLength: '4KiB' } })
+  expect(await reload()).toEqual({
+    code: 0,
+    stdout: 'reloaded\n  limits.urlLength\nfor the next start\n  cache.memory\n',
+    stderr: '',
+  })
+  const asJson = await reload('--json')
+  expect([asJson.code, JSON.parse(asJson.stdout)]).toMatchObject([0, { result: 'unchanged', certificates: [] }])
+
+  await written({ admin, listen: [], routes: [{ match: '/**', origin: 'nowhere' }] })
+  const refused = await reload()
+  expect(refused).toMatchObject({ code: 1, stdout: '' })
+  expect(refused.stderr.split('\n')).toEqual([
+    'segment-shield: the shield answered 422: Nothing has changed: the configuration has 2 problems',
+    '  listen: expected at least one listener, got an empty list',
+    expect.stringMatching(/^ {2}routes\[0\]\.origin: /),
+    '',
+  ])
+  await players.more(100)
+  await players.stop()
   expect(players.failures).toEqual([])
   program.child.kill('SIGTERM')
   expect(await program.ended).toMatchObject({ code: 0, stderr: '' })

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { isSameOrigin, isSamePlace, restartNeededFor } from '../../src/config/changes.ts'
+import { changesIn, isSameOrigin, isSamePlace, restartNeededFor } from '../../src/config/changes.ts'
 import { goodWith, load, storeOf } from './good.ts'
 
 const running = load(goodWith())
@@ -26,6 +26,29 @@ describe('what takes effect with the next start only is named by its path', () =
     ['trusted proxies', 'trustedProxies', ['10.0.0.0/8']],
   ])('%s is not', (_, path, value) => {
     expect(restartNeededFor(running, load(goodWith(path, value)))).toEqual([])
+  })
+})
+
+describe('what is different and takes effect at once is named by its path', () => {
+  const route = (more: object) => [{ match: '/**', origin: 'spaces', ...more }]
+  const keys = { accessKeyId: 'A', secretAccessKey: 'B' }
+  test.each([
+    ['nothing', '', undefined, []],
+    ['the level of the log', 'log.level', 'debug', ['log.level']],
+    ['a rule of a route', 'routes', route({ ttl: '1s' }), ['routes[0].ttl']],
+    ['a field of its answers', 'routes', route({ responseHeaders: { 'X-A': '1' } }), ['routes[0].responseHeaders.X-A']],
+    ['one route more', 'routes', [...route({}), ...route({})], ['routes']],
+    ['the names of a list', 'trustedProxies', ['10.0.0.0/8'], ['trustedProxies']],
+    ['keys, which are not shown', 'origins.spaces.credentials', keys, ['origins.spaces.credentials']],
+    ['an origin that is new', 'origins.other', { type: 'http', url: 'http://127.0.0.1:9' }, ['origins.other']],
+    ['a bound deep inside', 'origins.spaces.pool.connectTimeout', '3s', ['origins.spaces.pool.connectTimeout']],
+    ['what only the next start heeds', 'limits.idleTimeout', '9s', []],
+    ['where it listens', 'listen[0].address', '127.0.0.1:8081', []],
+    ['where it is watched', 'admin', { address: '127.0.0.1:9090' }, []],
+    ['its memory', 'cache.memory', '2GiB', []],
+    ['the form of the log', 'log.format', 'pretty', []],
+  ])('%s', (_, path, value, expected) => {
+    expect(changesIn(running, load(goodWith(path, value)))).toEqual(expected)
   })
 })
 

@@ -8,6 +8,7 @@ import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { makeCertificate, makeFolder } from '../support/certificates.ts'
 import { findProgram, leftOut } from '../support/programs.ts'
+import { configOf, running } from '../support/reloadable.ts'
 import { request, startShield } from '../support/shield.ts'
 import { parseExposition, type Series } from './exposition-text.ts'
 
@@ -113,7 +114,16 @@ async function exported(): Promise<readonly Series[]> {
   runInNewContext('gc')()
   const scrape = async () => String((await request(app.admin?.port ?? 0, { path: '/metrics' })).body)
   await expect.poll(scrape, { interval: 1 }).toContain('nodejs_gc_duration_seconds_sum{')
-  return parseExposition(await scrape())
+  return [...parseExposition(await scrape()), ...(await exportedOfTwoOrigins())]
+}
+
+/** What only a route with a second origin has to say. */
+async function exportedOfTwoOrigins(): Promise<readonly Series[]> {
+  const origins = { first: { endpoint: 'http://127.0.0.1:1' }, second: { endpoint: 'http://127.0.0.1:1' } }
+  const routes = [{ match: '/**', origin: ['first', 'second'] }]
+  const { adminPort } = await running(configOf(origins, { routes, admin: { address: '127.0.0.1:0' } }))
+  const { body } = await request(adminPort, { path: '/metrics' })
+  return parseExposition(String(body)).filter(({ name }) => name.includes('failovers'))
 }
 
 test('every metric, label and value that is asked for is there', async () => {
