@@ -12,6 +12,7 @@ import type { TrafficCount } from '../observe/traffic.ts'
 import type { Endpoint } from './admin-server.ts'
 import { type AdminAnswer, eventStream, json, jsonLines, problem } from './answer.ts'
 import { checked } from './checked.ts'
+import { dashboardEndpoints } from './dashboard.ts'
 import { type HealthSources, health, readiness } from './health.ts'
 import { type Live, liveEvents } from './live-events.ts'
 import type { LiveState } from './live-schemas.ts'
@@ -65,6 +66,7 @@ export interface LiveSources extends Omit<Live, 'state'> {
 export function adminEndpoints(actions: AdminActions): ReadonlyMap<string, Endpoint> {
   const description = openApi()
   return new Map<string, Endpoint>([
+    ...dashboardEndpoints(),
     ['/health', { isForEverybody: true, methods: { GET: health } }],
     [
       '/ready',

@@ -1,27 +1,12 @@
 import { mkdirSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { type Browser, chromium, type Page } from 'playwright-core'
+import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type RunningDemo, startDemo } from '../../src/demo.ts'
-import { findProgram, leftOut } from '../support/programs.ts'
+import { ARTEFACTS, CHROMIUM, launchChromium } from '../support/chromium.ts'
+import { leftOut } from '../support/programs.ts'
 
-const CHROMIUM = findProgram('chromium')
 if (CHROMIUM === undefined) leftOut('playing the demo in a browser', 'chromium is not installed')
-
-const FLAGS = [
-  '--headless',
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-  '--autoplay-policy=no-user-gesture-required',
-]
-
-/** What a test artefact is written to; not kept in the repository. */
-const ARTEFACTS = resolve(import.meta.dirname, '../../.artifacts')
 
 /** What watch.js leaves for whoever wants to look. */
 interface Played {
@@ -39,7 +24,7 @@ describe.skipIf(CHROMIUM === undefined)('hls.js in a browser', () => {
 
   beforeAll(async () => {
     demo = await startDemo({ port: 0, s3Port: 0, adminPort: 0, print: () => undefined })
-    browser = await chromium.launch({ executablePath: CHROMIUM ?? '', args: FLAGS })
+    browser = await launchChromium()
     page = await browser.newPage({ viewport: { width: 1280, height: 800 } })
     page.on('console', (message) => complaints.push(`${message.type()}: ${message.text()}`))
     page.on('pageerror', (error) => complaints.push(error.message))

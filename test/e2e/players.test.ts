@@ -4,28 +4,17 @@
  * of memory.
  */
 
-import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
+import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { CHROMIUM, launchChromium } from '../support/chromium.ts'
 import { findProgram, leftOut } from '../support/programs.ts'
 import { type GuardedMedia, startGuardedMedia } from './guarded-media.ts'
 import { ENTRY } from './packagings.ts'
 import { type PageServer, startPageServer } from './player-page/page-server.ts'
 
-const CHROMIUM = findProgram('chromium')
 const isMissing = CHROMIUM === undefined || findProgram('ffmpeg') === undefined
 if (isMissing) leftOut('three players in a browser', 'chromium or ffmpeg is not installed')
 
-const FLAGS = [
-  '--headless',
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-  '--autoplay-policy=no-user-gesture-required',
-]
 /** What the page has its players say of themselves. */
 const SESSION = '6e2fb550-c457-11e9-bb97-0800200c9a66'
 
@@ -56,7 +45,7 @@ describe.skipIf(isMissing)('players on another site', () => {
   beforeAll(async () => {
     pages = await startPageServer()
     media = await startGuardedMedia(pages.site)
-    browser = await chromium.launch({ executablePath: CHROMIUM ?? '', args: FLAGS })
+    browser = await launchChromium()
   })
 
   afterAll(async () => {

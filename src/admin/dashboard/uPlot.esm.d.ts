@@ -1,0 +1,2 @@
+/** The admin listener serves uPlot under this name. */
+export { default } from 'uplot'
