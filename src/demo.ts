@@ -12,7 +12,9 @@ import { readdir, readFile } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { buildApp } from 'fauxqs'
-import { createShield, StartError } from './index.ts'
+import { startApp } from './app.ts'
+import { readConfig } from './config/load.ts'
+import { StartError } from './errors.ts'
 import { contentTypeFor } from './media/types.ts'
 
 export interface DemoOptions {
@@ -41,17 +43,17 @@ export async function startDemo({ port, s3Port, print }: DemoOptions): Promise<R
   const s3 = await startS3(s3Port)
   try {
     await fillBucket(s3.endpoint)
-    const env = { DEMO_PORT: String(port), DEMO_S3_PORT: String(s3.port) }
-    const shield = await createShield(CONFIG_FILE, { env }).catch((error: unknown) => {
+    const config = await readConfig(CONFIG_FILE, { DEMO_PORT: String(port), DEMO_S3_PORT: String(s3.port) })
+    const app = await startApp(config).catch((error: unknown) => {
       throw withHint(error, '--port')
     })
-    const base = `http://${HOST}:${shield.addresses[0]?.port ?? port}`
+    const base = `http://${HOST}:${app.addresses[0]?.port ?? port}`
     const url = `${base}/watch.html`
     const streamUrl = `${base}/stream/master.m3u8`
     for (const line of announcement(url, streamUrl, s3.endpoint)) print(line)
     const close = async () => {
       try {
-        await shield.close()
+        await app.close()
       } finally {
         await s3.close()
       }
