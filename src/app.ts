@@ -65,9 +65,9 @@ export interface RunningApp {
    * Takes another configuration in place of the running one, certificates read again, without ending a connection or
    * losing what is stored; or changes nothing, and says why. One that is asked for meanwhile waits its turn.
    *
-   * @param next without it, what `readConfig` gives
+   * @param next or what reads it, called when it is its turn; without it, what `readConfig` gives
    */
-  reload(next?: Config): Promise<ReloadOutcome>
+  reload(next?: Config | (() => Promise<Config>)): Promise<ReloadOutcome>
   /**
    * Stops accepting, finishes answers within the grace time, then lets go of fills and origin connections. The admin
    * listener says at once that the program is not ready any more, and is the last to go.
@@ -204,7 +204,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     return {
       addresses: server.listeners,
       admin: admin?.listener,
-      reload: (next) => reloading.reload(next === undefined ? options.readConfig : async () => next),
+      reload: (next = options.readConfig) => reloading.reload(typeof next === 'object' ? async () => next : next),
       close: async () => {
         phase = 'draining'
         log.info('draining')

@@ -7,7 +7,6 @@
 
 import { scheduler } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
-import type { RunningApp } from './app.ts'
 import { tuneCollector } from './collector.ts'
 import { SIGN_OPTIONS, type SignValues, signed } from './commands/sign.ts'
 import { CommandError, type Terminal, UsageError } from './commands/terminal.ts'
@@ -18,6 +17,7 @@ import type { Config } from './config/schema.ts'
 import { summarise } from './config/summary.ts'
 import type { DemoOptions } from './demo.ts'
 import { ConfigError, StartError } from './errors.ts'
+import type { Shield } from './index.ts'
 import { type ServiceState, serviceManager } from './service-manager.ts'
 import { readVersion } from './version.ts'
 
@@ -86,23 +86,22 @@ async function check(file: string): Promise<void> {
 
 async function serve(file: string): Promise<void> {
   tuneCollector()
-  const config = await readGoodConfig(file)
   const tell = serviceManager(process.env, ({ message }) => complain(`systemd-notify: ${message}\n`))
   await runUntilSignal(
     async () => {
-      const { startApp } = await import('./app.ts')
-      const app = await startApp(config, { readConfig: () => readConfig(file, process.env), version: readVersion() })
+      const { createShield } = await import('./index.ts')
+      const shield = await createShield(file, { env: process.env }).catch(endIfWrong(file))
       tell('ready')
-      return { ...app, reload: () => reload(app, tell) }
+      return { close: () => shield.close(), reload: () => reload(shield, tell) }
     },
     () => tell('stopping'),
   )
 }
 
 /** What came of it is in the log. */
-async function reload(app: RunningApp, tell: (state: ServiceState) => void): Promise<void> {
+async function reload(shield: Shield, tell: (state: ServiceState) => void): Promise<void> {
   tell('reloading')
-  await app.reload()
+  await shield.reload()
   tell('ready')
 }
 
@@ -118,11 +117,13 @@ async function demo(ports: Pick<DemoOptions, 'port' | 's3Port' | 'adminPort'>): 
   })
 }
 
-/** Ends the process where the configuration is wrong, after naming every problem on a line of its own. */
 async function readGoodConfig(file: string): Promise<Config> {
-  try {
-    return await readConfig(file, process.env)
-  } catch (error) {
+  return readConfig(file, process.env).catch(endIfWrong(file))
+}
+
+/** Ends the process where the configuration is wrong, after naming every problem on a line of its own. */
+function endIfWrong(file: string): (error: unknown) => never {
+  return (error) => {
     if (!(error instanceof ConfigError)) throw error
     const count = error.problems.length
     const lines = error.message.split('\n').map((line) => `  ${line}\n`)

@@ -28,6 +28,8 @@ const ALLOWED: Readonly<Record<string, readonly string[] | '*'>> = {
   'app-proof': ['origin', 'errors'],
   'app-routes': ['server', 'cache', 'origin', 'config', 'http', 'media'],
   commands: ['commands', 'admin', 'config', 'server'],
+  'shield-options': ['config', 'errors'],
+  index: '*',
   cli: '*',
   demo: '*',
 }

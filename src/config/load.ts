@@ -59,7 +59,22 @@ export function loadConfig({ text, file }: ConfigSource, environment: Environmen
   const parsed = parseYaml(text, file)
   if (parsed.kind === 'faulty') throw new ConfigError(parsed.problems)
   if (parsed.tree === null || parsed.tree === undefined) throw new ConfigError([{ path: file, message: 'is empty' }])
-  const substituted = substitute(parsed.tree, environment)
+  return checked(parsed.tree, file, environment)
+}
+
+/**
+ * The same for a configuration that a program has put together: plain objects, arrays and scalars, as the file would
+ * have them. They are copied; whoever gave them may go on changing them.
+ *
+ * @param environment without one `${NAME}` means nothing: every string is what it is
+ * @throws {ConfigError} with all problems at once
+ */
+export function checkConfig(tree: unknown, environment: Environment | undefined): Config {
+  return checked(tree, '', environment)
+}
+
+function checked(tree: unknown, file: string, environment: Environment | undefined): Config {
+  const substituted = substitute(tree, environment)
   const result = configSchema.safeParse(substituted.tree)
   const faults = result.success ? [] : result.error.issues.flatMap((issue) => toProblems(issue, substituted, file))
   // A value whose variable is missing has its problem already; what the schema makes of the rest of it is noise.
@@ -120,6 +135,7 @@ function describe(path: Path, writtenPath: string, { tree, variablesAt }: Substi
   if (value === undefined || value === null) return 'nothing'
   if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list'
   if (typeof value === 'object') return Object.keys(value).length === 0 ? 'an empty mapping' : 'a mapping'
+  if (typeof value === 'function') return 'a function'
   if (path.some((part) => SECRET_KEYS.has(part))) return value === '' ? '""' : `a ${typeof value} that is not shown`
   if (typeof value !== 'string') return String(value)
   if (value.includes(':') && URL_SECRET.test(value)) return 'a string that is not shown'

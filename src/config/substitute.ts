@@ -26,15 +26,21 @@ const NAME_AND_DEFAULT = /^([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?$/s
 
 /**
  * A copy of the tree in which every reference in a value is replaced; keys stay as they are. `$${` gives `${`. A
- * variable that is set but empty counts as unset for `:-`, as in shells.
+ * variable that is set but empty counts as unset for `:-`, as in shells. Without an environment strings are copied as
+ * they are.
  */
-export function substitute(tree: unknown, environment: Environment): Substituted {
+export function substitute(tree: unknown, environment: Environment | undefined): Substituted {
   const problems: ConfigProblem[] = []
   const variablesAt = new Map<string, readonly string[]>()
 
   function walk(value: unknown, path: Path, ancestors: readonly object[]): unknown {
-    if (typeof value === 'string') return replace(value, formatPath(path))
+    if (typeof value === 'string') return environment ? replace(value, formatPath(path), environment) : value
     if (typeof value !== 'object' || value === null) return value
+    if (!isPlain(value)) {
+      // A Map would be taken for an empty mapping, and what is in it for the defaults.
+      problems.push({ path: formatPath(path), message: 'expected a plain object, a list or a scalar' })
+      return undefined
+    }
     if (ancestors.includes(value) || ancestors.length >= MAX_DEPTH) {
       // The inside of an anchor can be its own alias, and then the tree has no end.
       const message = ancestors.includes(value) ? 'contains itself' : 'nested too deeply'
@@ -54,7 +60,7 @@ export function substitute(tree: unknown, environment: Environment): Substituted
     return true
   }
 
-  function replace(written: string, path: string): string {
+  function replace(written: string, path: string, environment: Environment): string {
     const variables: string[] = []
     const result = written.replace(REFERENCE, (reference: string, inside: string | undefined) => {
       if (reference === '$${') return '${'
@@ -74,4 +80,10 @@ export function substitute(tree: unknown, environment: Environment): Substituted
   }
 
   return { tree: walk(tree, [], []), problems, variablesAt }
+}
+
+/** Of whichever realm. A parsed file has nothing else. */
+function isPlain(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return Array.isArray(value) || prototype === null || Object.getPrototypeOf(prototype) === null
 }

@@ -11,6 +11,7 @@ import { pino } from 'pino'
 import { prettyFactory } from 'pino-pretty'
 import type { Clock } from '../clock.ts'
 import { LogOutput } from './log-output.ts'
+import { inTurns } from './turns.ts'
 
 export type { Logger }
 
@@ -64,9 +65,8 @@ export function createLog(
   }
 }
 
-const writeStandardOutput: ConstructorParameters<typeof LogOutput>[0]['write'] = (bytes, done) => {
-  write(STANDARD_OUTPUT, bytes, done)
-}
+/** For all logs of the process. */
+const writeStandardOutput = inTurns((bytes, done) => write(STANDARD_OUTPUT, bytes, done))
 
 /** Somebody is looking: lines come out one at a time, as they are written. */
 function readable(output: DestinationStream | LogOutput): DestinationStream {
