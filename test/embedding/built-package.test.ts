@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { copyFile, mkdir, mkdtemp, readFile, realpath, rm, symlink, writeFile } from 'node:fs/promises'
+import { copyFile, cp, mkdir, mkdtemp, readFile, realpath, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, join, resolve } from 'node:path'
@@ -45,9 +45,13 @@ beforeAll(async () => {
     await symlink(await realpath(join(MODULES, name)), join(project, 'node_modules', name))
   }
   const { scripts } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8'))
-  const [command = '', ...args] = String(scripts.build).split(' ')
-  const built = await run(command, [...args, '--outDir', join(installed, 'dist')], ROOT)
+  const checkout = join(project, 'checkout')
+  await cp(join(ROOT, 'src'), join(checkout, 'src'), { recursive: true })
+  for (const name of ['tsconfig.json', 'package.json']) await copyFile(join(ROOT, name), join(checkout, name))
+  await symlink(MODULES, join(checkout, 'node_modules'))
+  const built = await run('sh', ['-c', String(scripts.build)], checkout)
   expect(built).toEqual({ code: 0, stdout: '', stderr: '' })
+  await rename(join(checkout, 'dist'), join(installed, 'dist'))
   for (const program of ['serving.mjs', 'failing.mjs']) {
     await copyFile(join(import.meta.dirname, 'programs', program), join(project, program))
   }
@@ -76,6 +80,7 @@ describe('a program with shields in it', () => {
       passed: 404,
       beside: { ...whole, note: `\${NOTE}` },
       metrics: 200,
+      page: [200, 200, 200, 200],
       reasons: ['cache.memroy: unknown key, did you mean "memory"?'],
       unchanged: { ...whole, note: 'first' },
       kind: 'reloaded',

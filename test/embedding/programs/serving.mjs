@@ -53,6 +53,11 @@ const seen = {
   passed: (await ask(`/passed/${key}`)).status,
   beside: await ask(`/${key}`, beside.addresses[0].port),
   metrics: (await ask('/metrics', shield.admin.port)).status,
+  page: await Promise.all(
+    ['/', '/dashboard/main.js', '/dashboard/dashboard.css', '/dashboard/uPlot.esm.js'].map(
+      async (path) => (await ask(path, shield.admin.port)).status,
+    ),
+  ),
 }
 const refused = await shield.reload({ ...config, cache: { memroy: '1GiB' } })
 const unchanged = await ask(`/${key}`)
