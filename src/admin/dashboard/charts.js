@@ -5,7 +5,7 @@
  * @typedef {import('../live-schemas.ts').LiveSample} LiveSample
  * @typedef {import('./format.js').Figure} Figure
  * @typedef {{ name: string, colour: string, isDashed?: boolean, of: (sample: LiveSample) => number | undefined }} Line
- * @typedef {{ title: string, lines: readonly Line[], figure: (value: number) => Figure, isLogarithmic?: boolean, max?: number, fills?: boolean }} ChartOptions
+ * @typedef {{ title: string, lines: readonly Line[], figure: (value: number) => Figure, isLogarithmic?: boolean, max?: number, isCount?: boolean, fills?: boolean }} ChartOptions
  */
 
 import { el } from './elements.js'
@@ -13,6 +13,7 @@ import { bytes, bytesPerSecond, count, joined, percent, perSecond, time } from '
 import uPlot from './uPlot.esm.js'
 
 const MEGABYTE = 1e6
+const WHOLE_STEPS = [1, 10, 100, 1000, 10_000].flatMap((power) => [power, 2 * power, 5 * power])
 
 /** @type {readonly ChartOptions[]} */
 const CHARTS = [
@@ -68,6 +69,7 @@ const CHARTS = [
   {
     title: 'Connections to origins',
     figure: count,
+    isCount: true,
     lines: [
       { name: 'in use', colour: '--accent', of: (it) => it.inUse },
       { name: 'waiting', colour: '--second', of: (it) => it.queued },
@@ -95,7 +97,7 @@ export function makeCharts(place) {
 }
 
 /** @param {Element} place @param {ChartOptions} options */
-function makeChart(place, { title, lines, figure, isLogarithmic = false, max, fills = false }) {
+function makeChart(place, { title, lines, figure, isLogarithmic = false, isCount = false, max, fills = false }) {
   const values = lines.map(() => el('b', {}, '–'))
   const legend = lines.map(({ name, colour, isDashed }, index) => {
     const stroke = el('i', { class: isDashed ? 'dashed' : '' })
@@ -142,6 +144,7 @@ function makeChart(place, { title, lines, figure, isLogarithmic = false, max, fi
           ...axis,
           size: 62,
           space: 34,
+          ...(isCount && { incrs: WHOLE_STEPS }),
           ...(isLogarithmic && { splits: (_self, _axis, low, high) => powersOfTen(low, high) }),
           values: (_self, splits) => splits.map((value) => (value === null ? '' : joined(figure(value)))),
         },
