@@ -6,8 +6,8 @@ import type { Trust } from './http/forwarded.ts'
 import type { Logger } from './observe/log.ts'
 import { Throttle } from './observe/throttle.ts'
 import type { ConnectionLimitOptions, ConnectionRefusal } from './server/connection-limit.ts'
+import { DEFAULT_TIMEOUTS, type ServerOptions } from './server/drainable-server.ts'
 import { RequestRate } from './server/request-rate.ts'
-import { DEFAULT_TIMEOUTS, type ServerOptions } from './server/server.ts'
 
 /** One log line a limit in this time. */
 const REFUSAL_LOG_MS = 1000
