@@ -1,6 +1,6 @@
 /** What the running parts report, as lines of the log: one a kind of trouble and second, with the number left out. */
 
-import type { FillFailure } from './cache/cache.ts'
+import type { FillFailure } from './cache/fills-under-way.ts'
 import type { Clock } from './clock.ts'
 import type { PassthroughRouteConfig } from './config/schema.ts'
 import type { OriginError } from './errors.ts'

@@ -8,13 +8,25 @@
 
 import type { Clock } from '../clock.ts'
 import { asOriginError, OriginError } from '../errors.ts'
-import type { CacheStatus, ForwardReason } from '../http/cache-status.ts'
+import type { ForwardReason } from '../http/cache-status.ts'
 import type { RequestDirectives } from '../http/request-directives.ts'
 import { isFailure } from '../http/status.ts'
-import type { FieldPairs, Origin, OriginPriority, OriginRange, OriginResponse } from '../origin/origin.ts'
+import type { OriginPriority, OriginRange } from '../origin/origin.ts'
+import { fetched, hit, inPlaceOfError, passed } from './answering.ts'
+import {
+  type Answer,
+  askedWith,
+  asksForNewer,
+  type CacheRequest,
+  type ClientRequest,
+  fieldsOf,
+  hindrance,
+  noFields,
+} from './cache-request.ts'
 import { Encoder } from './encoder.ts'
 import type { ContentTypeFor, FillParts } from './fill.ts'
 import { Fill } from './fill.ts'
+import { type FillEnd, type FillFailure, FillsUnderWay } from './fills-under-way.ts'
 import { head } from './head.ts'
 import { type Inspection, inspect } from './inspect.ts'
 import type { CacheKey } from './key.ts'
@@ -22,17 +34,14 @@ import { knownObject } from './known-object.ts'
 import { firstSlice, openingRange } from './opening.ts'
 import type { Known } from './passing.ts'
 import { pass } from './passing.ts'
-import type { AskedWith, CacheRules, UncacheableReason } from './policy.ts'
 import { type Purged, type PurgeMode, purge, type Selection } from './purge.ts'
-import type { SliceRun } from './slice-run.ts'
 import type { SlicedBodyOptions } from './sliced-body.ts'
 import type { Store } from './store.ts'
 import type { StoredResponse } from './stored-response.ts'
-import { isFresh, isUsable, ttlSeconds } from './stored-response.ts'
-import { UncacheableKeys } from './uncacheable-keys.ts'
+import { isFresh, isUsable } from './stored-response.ts'
+import { type Uncacheable, UncacheableKeys } from './uncacheable-keys.ts'
 import type { RequestFields } from './variants.ts'
 import { isSelected, Variants } from './variants.ts'
-import type { FillOutcome } from './waiters.ts'
 
 export interface CacheOptions {
   readonly store: Store
@@ -46,13 +55,6 @@ export interface CacheOptions {
   readonly onFillFailed: (failure: FillFailure) => void
 }
 
-export interface FillFailure {
-  readonly originName: string
-  /** Without the query parameters of the cache key, which may hold secrets. */
-  readonly objectKey: string
-  readonly error: OriginError
-}
-
 /** Since the start. Numbers only ever grow. */
 export interface CacheCounts {
   /** Fills that are over, by how they ended. */
@@ -61,66 +63,16 @@ export interface CacheCounts {
   readonly passed: number
 }
 
-export type FillEnd = 'complete' | 'notModified' | 'uncacheable' | 'failed'
-
-export interface CacheRequest {
-  readonly key: CacheKey
-  readonly origin: Origin
-  readonly objectKey: string
-  readonly rules: CacheRules
-  /** The Range field, unless If-Range makes it conditional. */
-  readonly range: string | undefined
-  /** HEAD, or a range under If-Range: only the object's fields will tell which bytes are needed, if any. */
-  readonly isProbe?: boolean
-  /** @default 'segment' */
-  readonly priority?: OriginPriority
-  /** Fires when the client is gone. */
-  readonly signal: AbortSignal
-  /** What the request adds where the origin gets to see it; absent for one that only sees the object's name. */
-  readonly client?: ClientRequest
-}
-
-/** A request whose fields go on to the origin, with which `origin` is bound to them. */
-export interface ClientRequest {
-  /** The same origin, which sees nothing of this request. */
-  readonly sharedOrigin: Origin
-  /** What Vary selects by. */
-  readonly fields: RequestFields
-  /** What the request asks of caches, as far as the route honours it. */
-  readonly directives: RequestDirectives
-  /** Sends it on as it is, its Range and conditions included. */
-  readonly sendOwn: () => Promise<OriginResponse>
-  readonly onInformational: (status: number, fields: FieldPairs) => void
-}
-
-export interface Answer {
-  readonly response: StoredResponse
-  readonly status: CacheStatus
-}
-
 const DEFAULT_SLICE_BYTES = 1024 * 1024
-/** A URL whose every answer varies by something else is not followed for ever. */
-const MAX_VARIANT_REPEATS = 4
-/** So long after its headers an answer is given to those who come, however short-lived it is: they come in herds. */
-const JUST_HERE_MS = 2000
-const NO_FIELDS: RequestFields = {}
-const noFields = () => NO_FIELDS
-
 export class Cache {
   readonly #options: CacheOptions
-  /** Those that can be joined. */
-  readonly #fills = new Map<CacheKey, Fill>()
-  /** These, and those that go on for their readers alone. */
-  readonly #live = new Set<Fill>()
-  readonly #running = new Set<Promise<void>>()
-  readonly #runs = new Set<SliceRun>()
+  readonly #fills: FillsUnderWay
   readonly #slices: SlicedBodyOptions
   readonly #parts: FillParts
   readonly #variants: Variants
   readonly #encoder: Encoder
   readonly #uncacheable = new UncacheableKeys()
-  readonly #counts = { fills: { complete: 0, notModified: 0, uncacheable: 0, failed: 0 }, passed: 0 }
-  #isClosed = false
+  #passedCount = 0
 
   constructor(options: CacheOptions) {
     this.#options = options
@@ -132,7 +84,7 @@ export class Cache {
     this.#slices = {
       store,
       sliceBytes: Math.min(sliceBytes, maxObjectBytes),
-      onRun: (run) => this.#onRun(run),
+      onRun: (run) => this.#fills.onRun(run),
       onRunFailed: ({ object: { origin, objectKey } }, error) => {
         options.onFillFailed({ originName: origin.name, objectKey, error })
       },
@@ -141,7 +93,10 @@ export class Cache {
         else body.retire()
       },
     }
-    const onOver = (fill: Fill) => this.#onOver(fill)
+    const { clock, onFillFailed } = options
+    const onUncacheable = (key: CacheKey, known: Uncacheable) => this.#uncacheable.remember(key, known, clock.now())
+    this.#fills = new FillsUnderWay({ clock, onFillFailed, onUncacheable })
+    const onOver = (fill: Fill) => this.#fills.onOver(fill)
     this.#parts = { ...options, variants: this.#variants, encoder: this.#encoder, slices: this.#slices, onOver }
   }
 
@@ -151,12 +106,12 @@ export class Cache {
   }
 
   get counts(): CacheCounts {
-    return this.#counts
+    return { fills: this.#fills.ended, passed: this.#passedCount }
   }
 
   /** Requests for slices under way. */
   get runs(): number {
-    return this.#runs.size
+    return this.#fills.runs
   }
 
   /**
@@ -185,7 +140,7 @@ export class Cache {
     const stored = this.#select(key, () => fieldsOf(request))
     if (stored !== undefined && mayUseWhileRevalidating(stored, nowMs, client)) {
       this.#refresh(request, stored)
-      return { response: stored, status: { kind: 'hit', ttlSeconds: ttlSeconds(stored, nowMs) } }
+      return hit(stored, nowMs)
     }
     if (client?.directives.onlyIfCached === true) return undefined
     const fwd = this.#reasonToForward(request, stored)
@@ -198,10 +153,12 @@ export class Cache {
       const answer = await ask()
       if (!isFailure(answer.response.status) || !this.#mayReplaceError(stored)) return answer
       answer.response.body.discard()
-      return this.#inPlaceOfError(stored, fwd, answer.response.status)
+      return inPlaceOfError(stored, fwd, this.#options.clock.now(), answer.response.status)
     } catch (error) {
       const { kind, message } = asOriginError(error)
-      if (kind !== 'aborted' && this.#mayReplaceError(stored)) return this.#inPlaceOfError(stored, fwd)
+      if (kind !== 'aborted' && this.#mayReplaceError(stored)) {
+        return inPlaceOfError(stored, fwd, this.#options.clock.now())
+      }
       // RFC 9111 §5.2.2.2
       if (kind === 'unreachable' && stored?.mustRevalidate === true) {
         throw new OriginError('timeout', message, { cause: error })
@@ -216,7 +173,7 @@ export class Cache {
     const nowMs = this.#options.clock.now()
     if (response !== undefined && mayUseWhileRevalidating(response, nowMs, request.client)) {
       this.#refresh(request, response)
-      return { response, status: { kind: 'hit', ttlSeconds: ttlSeconds(response, nowMs) } }
+      return hit(response, nowMs)
     }
     const stored = response && { key: this.#variants.keyOf(request.key, response.variant), response }
     const fwd = this.#reasonToForward(request, response)
@@ -235,14 +192,14 @@ export class Cache {
     for (const one of this.#variants.allKeys(key)) this.#options.store.delete(one)
     this.#variants.forget(key)
     for (const fill of this.#fills.values()) {
-      if (fill.url === key) this.#disown(fill)
+      if (fill.url === key) this.#fills.disown(fill)
     }
   }
 
   /** Takes out, or declares stale, what is selected; see {@link purge}. */
   purge(selects: Selection, mode: PurgeMode): Promise<Purged> {
     const { store, clock } = this.#options
-    const disown = (fill: Fill) => this.#disown(fill)
+    const disown = (fill: Fill) => this.#fills.disown(fill)
     return purge(selects, mode, { store, fills: this.#fills.values(), disown, nowMs: clock.now() })
   }
 
@@ -259,10 +216,7 @@ export class Cache {
 
   /** Ends every fill and run under way, and resolves when their connections are free. */
   async close(): Promise<void> {
-    this.#isClosed = true
-    for (const fill of this.#live) fill.abort()
-    for (const run of this.#runs) run.stop()
-    await Promise.all([...this.#running, this.#encoder.close()])
+    await Promise.all([this.#fills.close(), this.#encoder.close()])
   }
 
   /**
@@ -299,18 +253,18 @@ export class Cache {
       return this.#fetch(request, stored, fwd, repeats)
     }
 
-    const underWay = this.#joinable(fillKey, request)
+    const underWay = this.#fills.joinable(fillKey, request)
     const collapsed = underWay !== undefined
     const fill = underWay ?? this.#create(request, stored, fillKey)
-    const outcome = await this.#join(fill, request, !collapsed)
+    const outcome = await this.#fills.join(fill, request, !collapsed)
     if ((outcome.kind === 'response' || outcome.kind === 'notModified') && collapsed) {
       if (!isSelected(outcome.response.variant, fields)) return this.#fetch(request, stored, fwd, repeats + 1)
     }
     switch (outcome.kind) {
       case 'response':
-        return this.#answer(outcome.response, fwd, collapsed, outcome.isStored)
+        return fetched(outcome.response, { fwd, collapsed, stored: outcome.isStored }, clock.now())
       case 'notModified':
-        return this.#answer(outcome.response, fwd, collapsed, false, 304)
+        return fetched(outcome.response, { fwd, collapsed, stored: false, fwdStatus: 304 }, clock.now())
       case 'uncacheable': {
         const { reason, response } = outcome
         if (response !== undefined) return { response, status: passed(fwd, response.status, reason) }
@@ -324,45 +278,11 @@ export class Cache {
     }
   }
 
-  /**
-   * The fill that is under way for a key, unless what it brings is too old by now for a request that comes now: an
-   * event stream, or a long body of something short-lived. It goes on for those who read it.
-   */
-  #joinable(fillKey: CacheKey, { client }: CacheRequest): Fill | undefined {
-    const fill = this.#fills.get(fillKey)
-    if (fill?.state.kind !== 'filling') return fill
-    const { response } = fill.state
-    const nowMs = this.#options.clock.now()
-    const isJustHere = !asksForNewer(client) && nowMs - response.responseTimeMs < JUST_HERE_MS
-    const isGood = client === undefined ? isFresh(response, nowMs) : isUsable(response, nowMs, client.directives)
-    if (isJustHere || isGood) return fill
-    this.#disown(fill)
-    return undefined
-  }
-
-  /** What it brings is for those who wait for it or read it, and for nobody else. */
-  #disown(fill: Fill): void {
-    fill.disown()
-    this.#fills.delete(fill.key)
-  }
-
-  #join(fill: Fill, { range, signal, client }: CacheRequest, isAsker: boolean): Promise<FillOutcome> {
-    const { state } = fill
-    if (state.kind === 'filling') return Promise.resolve({ ...state, kind: 'response' })
-    const onInformational = client?.onInformational
-    const joined = fill.join(
-      { isAsker, wantsWhole: range === undefined || client !== undefined, onInformational },
-      signal,
-    )
-    if (isAsker) this.#run(fill)
-    return joined
-  }
-
   /** One fill in the background, unless there is one already. */
   #refresh(request: CacheRequest, stored: StoredResponse): void {
     const fillKey = this.#fillKey(request)
-    if (this.#fills.has(fillKey) || this.#isClosed) return
-    this.#run(this.#create({ ...request, range: undefined }, stored, fillKey, 'refresh'))
+    if (this.#fills.has(fillKey) || this.#fills.isClosed) return
+    this.#fills.run(this.#create({ ...request, range: undefined }, stored, fillKey, 'refresh'))
   }
 
   #create(
@@ -390,7 +310,7 @@ export class Cache {
       },
       this.#parts,
     )
-    this.#fills.set(fillKey, fill)
+    this.#fills.add(fill)
     return fill
   }
 
@@ -407,37 +327,13 @@ export class Cache {
     return isProbe === true ? firstSlice(sliceBytes) : openingRange(range, sliceBytes, stored?.status === 200)
   }
 
-  #run(fill: Fill): void {
-    this.#live.add(fill)
-    this.#track(fill.run().then(() => void this.#live.delete(fill)))
-  }
-
-  #onRun(run: SliceRun): void {
-    if (this.#isClosed) run.stop()
-    this.#runs.add(run)
-    this.#track(run.finished.then(() => void this.#runs.delete(run)))
-  }
-
-  #track(work: Promise<void>): void {
-    const running = work.finally(() => this.#running.delete(running))
-    this.#running.add(running)
-  }
-
-  #onOver(fill: Fill): void {
-    if (this.#fills.get(fill.key) === fill) this.#fills.delete(fill.key)
-    const { state, origin, objectKey } = fill
-    if (state.kind !== 'requesting' && state.kind !== 'filling') this.#counts.fills[state.kind] += 1
-    if (state.kind === 'failed') this.#options.onFillFailed({ originName: origin.name, objectKey, error: state.error })
-    if (state.kind === 'uncacheable') this.#uncacheable.remember(fill.key, state, this.#options.clock.now())
-  }
-
   /** Undefined where what was known has turned out to be out of date. */
   async #pass(request: CacheRequest, known: Known, isRemembered: boolean): Promise<Answer | undefined> {
     const { client, priority = 'segment' } = request
     const asked = { ...request, priority, askedWith: askedWith(request), sendOwn: client?.sendOwn }
     const passing = await pass(asked, known, isRemembered, this.#options)
     if (passing === undefined) return undefined
-    this.#counts.passed += 1
+    this.#passedCount += 1
     if (passing.isStorable) this.#uncacheable.forget(this.#fillKey(request))
     return { response: passing.response, status: passed('uri-miss', passing.response.status, known.reason) }
   }
@@ -446,60 +342,16 @@ export class Cache {
     return stored !== undefined && this.#options.clock.now() < stored.ifErrorUntilMs
   }
 
-  #inPlaceOfError(response: StoredResponse, fwd: ForwardReason, fwdStatus?: number): Answer {
-    const ttl = ttlSeconds(response, this.#options.clock.now())
-    const said = { ...(fwdStatus !== undefined && { fwdStatus }), ttlSeconds: ttl, detail: 'stale-if-error' }
-    return { response, status: { kind: 'forward', fwd, stored: false, collapsed: false, ...said } }
-  }
-
   #reasonToForward({ key, client }: CacheRequest, stored: StoredResponse | undefined): ForwardReason {
     if (stored === undefined) return this.#variants.has(key) ? 'vary-miss' : 'uri-miss'
     const isAskedFor = client !== undefined && isFresh(stored, this.#options.clock.now())
     return isAskedFor ? 'request' : 'stale'
-  }
-
-  #answer(
-    response: StoredResponse,
-    fwd: ForwardReason,
-    collapsed: boolean,
-    stored: boolean,
-    fwdStatus?: number,
-  ): Answer {
-    const ttl = ttlSeconds(response, this.#options.clock.now())
-    const said = { fwdStatus: fwdStatus ?? response.status, stored, collapsed, ttlSeconds: ttl }
-    return { response, status: { kind: 'forward', fwd, ...said } }
   }
 }
 
 /** A request that asks for something better than what is stale is not given that. */
 function mayUseWhileRevalidating(stored: StoredResponse, nowMs: number, client: ClientRequest | undefined): boolean {
   return !isFresh(stored, nowMs) && nowMs < stored.whileRevalidateUntilMs && !asksForNewer(client)
-}
-
-function asksForNewer(client: ClientRequest | undefined): boolean {
-  const { noCache = false, maxAge, minFresh } = client?.directives ?? {}
-  return noCache || maxAge !== undefined || minFresh !== undefined
-}
-
-function fieldsOf({ client }: CacheRequest): RequestFields {
-  return client?.fields ?? NO_FIELDS
-}
-
-/** Why this request goes to the origin by itself, whatever its key. */
-function hindrance({ client, range }: CacheRequest, repeats: number): Known | undefined {
-  if (repeats === MAX_VARIANT_REPEATS) return { reason: 'vary', length: undefined }
-  if (client?.directives.noStore === true) return { reason: 'no-store', length: undefined }
-  // A part of what is for one client alone would be asked for in vain as a slice for all.
-  const isAuthorized = client?.fields['authorization'] !== undefined
-  return isAuthorized && range !== undefined ? { reason: 'authorization', length: undefined } : undefined
-}
-
-function askedWith({ client }: CacheRequest): AskedWith {
-  return { isAuthorized: client?.fields['authorization'] !== undefined }
-}
-
-function passed(fwd: ForwardReason, fwdStatus: number, reason: UncacheableReason): CacheStatus {
-  return { kind: 'forward', fwd, fwdStatus, stored: false, collapsed: false, detail: reason }
 }
 
 function lengthOf({ state }: Fill): { length: number | undefined } {

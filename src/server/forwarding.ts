@@ -5,7 +5,7 @@
  * it is a proxy that is trusted to tell it.
  */
 
-import type { ClientRequest } from '../cache/cache.ts'
+import type { ClientRequest } from '../cache/cache-request.ts'
 import type { RequestFields } from '../cache/variants.ts'
 import type { Trust } from '../http/forwarded.ts'
 import { parseRequestDirectives, type RequestDirectives } from '../http/request-directives.ts'

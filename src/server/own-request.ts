@@ -6,7 +6,8 @@
  */
 
 import { gunzipSync } from 'node:zlib'
-import type { Answer, Cache, CacheRequest } from '../cache/cache.ts'
+import type { Cache } from '../cache/cache.ts'
+import type { Answer, CacheRequest } from '../cache/cache-request.ts'
 import type { Clock } from '../clock.ts'
 import { asOriginError, toClientError } from '../errors.ts'
 import { forwardingOf } from '../http/forwarded.ts'

@@ -6,7 +6,7 @@
 import { array, asyncProperty, assert as check, constant, integer, oneof, record } from 'fast-check'
 import { expect, test } from 'vitest'
 import type { BodyReader } from '../../src/cache/body.ts'
-import type { Answer } from '../../src/cache/cache.ts'
+import type { Answer } from '../../src/cache/cache-request.ts'
 import type { EvictionPolicy } from '../../src/cache/make-eviction.ts'
 import { OriginError } from '../../src/errors.ts'
 import { expectWithinBudget, World } from './world.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { Answer } from '../../src/cache/cache.ts'
+import type { Answer } from '../../src/cache/cache-request.ts'
 import { OriginError } from '../../src/errors.ts'
 import { formatHttpDate } from '../../src/http/date.ts'
 import { bytesOf } from './reading.ts'

@@ -6,8 +6,8 @@
 
 import { setImmediate } from 'node:timers/promises'
 import { expect, onTestFinished } from 'vitest'
-import type { FillFailure } from '../../src/cache/cache.ts'
 import { Cache } from '../../src/cache/cache.ts'
+import type { FillFailure } from '../../src/cache/fills-under-way.ts'
 import type { EvictionPolicy } from '../../src/cache/make-eviction.ts'
 import { makeEviction } from '../../src/cache/make-eviction.ts'
 import { Store } from '../../src/cache/store.ts'

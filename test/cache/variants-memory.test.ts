@@ -1,6 +1,6 @@
 /** Variants take memory as other answers do, no more of them than there may be, and give all of it back. */
 import { expect, test } from 'vitest'
-import type { CacheRequest } from '../../src/cache/cache.ts'
+import type { CacheRequest } from '../../src/cache/cache-request.ts'
 import { pattern, times } from '../support/shield.ts'
 import { KEY, makeWorld, type World } from './world.ts'
 
