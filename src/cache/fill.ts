@@ -22,16 +22,16 @@ import type { Clock } from '../clock.ts'
 import { asOriginError, OriginError } from '../errors.ts'
 import { contentLength } from '../http/content-length.ts'
 import type { PartRange } from '../http/content-range.ts'
-import type { FieldPairs, Origin, OriginBody, OriginPriority, OriginRange, OriginResponse } from '../origin/origin.ts'
+import type { FieldPairs, Origin, OriginBody } from '../origin/origin.ts'
 import { admit, hasRoomForSlice } from './admission.ts'
-import { answer, negativeAnswer, passedAnswer, revalidated, validatorsOf } from './answers.ts'
+import { answer, negativeAnswer, passedAnswer, revalidated } from './answers.ts'
+import { bring, type FillOptions } from './bring.ts'
 import type { BufferedBody } from './buffered-body.ts'
 import type { Encoder } from './encoder.ts'
 import { growFrom } from './grow.ts'
 import type { GrowingBody } from './growing-body.ts'
 import type { CacheKey } from './key.ts'
-import { openAnswer } from './opening.ts'
-import type { AskedWith, CacheRules, Decision, Freshness, Received, UncacheableReason } from './policy.ts'
+import type { Decision, Freshness, Received, UncacheableReason } from './policy.ts'
 import { decide } from './policy.ts'
 import { encodingsFor, wantedCodings } from './representation.ts'
 import { resumable, strongEtag } from './resume.ts'
@@ -42,7 +42,7 @@ import type { Reservation, Store } from './store.ts'
 import type { StoredResponse } from './stored-response.ts'
 import { NO_BYTES, StreamedBody } from './streamed-body.ts'
 import { watchUnread } from './unread.ts'
-import type { RequestFields, Variant, Variants } from './variants.ts'
+import type { Variant, Variants } from './variants.ts'
 import { NO_VARIANT, variantOf } from './variants.ts'
 import type { FillOutcome, Waiter } from './waiters.ts'
 import { Waiters } from './waiters.ts'
@@ -71,30 +71,6 @@ interface Kept {
   readonly received: Received
   readonly contentType: string | undefined
   readonly variant: Variant
-}
-
-export interface FillOptions {
-  /** What others find it under while it is under way. */
-  readonly key: CacheKey
-  /** The URL's own key, without what an answer may vary by. */
-  readonly url: CacheKey
-  readonly origin: Origin
-  /** The same, without anything of the request that is sent on: for what others are going to need later. */
-  readonly sharedOrigin: Origin
-  readonly objectKey: string
-  readonly rules: CacheRules
-  /** What to ask for of an object that is not known yet; all of it where absent. Begins and ends where slices do. */
-  readonly opening: OriginRange | undefined
-  readonly priority: OriginPriority
-  /** Whatever its priority is this time. */
-  readonly isPlaylist: boolean
-  /** The stale answer this fill is to revalidate, if there is one. */
-  readonly stored: StoredResponse | undefined
-  /** Of the request that is sent on. */
-  readonly fields: RequestFields
-  readonly askedWith: AskedWith
-  /** The origin sees who asks: an answer that cannot be kept is for nobody else. */
-  readonly isPersonal: boolean
 }
 
 export type FillState =
@@ -143,49 +119,16 @@ export class Fill {
   async run(): Promise<void> {
     let body: OriginBody | undefined
     try {
-      const { clock, slices, maxObjectBytes } = this.#parts
-      let range = this.#options.opening
-      let validators = this.#options.stored && validatorsOf(this.#options.stored, this.#options.isPersonal)
-      for (;;) {
-        const requestTimeMs = clock.now()
-        const response = await this.#ask(range, validators)
-        body = response.body
-        const opened = openAnswer(response, range, slices.sliceBytes, maxObjectBytes)
-        if (opened.kind === 'ask again') {
-          body?.destroy()
-          range = opened.range
-          continue
-        }
-        const { setCookies } = response
-        const received = { ...opened, ...(setCookies && { setCookies }), requestTimeMs, responseTimeMs: clock.now() }
-        if (received.status === 304 && validators === undefined) {
-          throw new OriginError('broken', 'a 304 to a request without conditions')
-        }
-        if (received.status === 304 && this.#isOfAnother(received)) {
-          body?.destroy()
-          validators = undefined
-          continue
-        }
-        if (opened.part === undefined || body === undefined) await this.#receive(body, received)
-        else this.#receivePart(body, received, opened.part)
-        return
-      }
+      const onInformational = (status: number, fields: FieldPairs) => this.#waiters.inform(status, fields)
+      const brought = await bring(this.#options, { ...this.#parts, signal: this.#abort.signal, onInformational })
+      body = brought.body
+      const { received, part } = brought
+      if (part === undefined || body === undefined) await this.#receive(body, received)
+      else this.#receivePart(body, received, part)
     } catch (error) {
       body?.destroy()
       this.#fail(asOriginError(error))
     }
-  }
-
-  #ask(range: OriginRange | undefined, validators: ReturnType<typeof validatorsOf>): Promise<OriginResponse> {
-    const { origin, objectKey, priority } = this.#options
-    return origin.fetch({
-      key: objectKey,
-      priority,
-      signal: this.#abort.signal,
-      ...(range && { range }),
-      ...(validators && { validators }),
-      onInformational: (status: number, fields: FieldPairs) => this.#waiters.inform(status, fields),
-    })
   }
 
   /** Waits for the headers. See {@link Waiters.join}. */
@@ -368,12 +311,6 @@ export class Fill {
     // What may no longer be kept still answers those who wait for it now.
     this.#over({ kind: 'notModified' })
     this.#waiters.settleAll({ kind: 'notModified', response })
-  }
-
-  /** Whether a 304 is about other bytes than the stored ones (RFC 9111 §4.3.4). */
-  #isOfAnother({ headers }: Received): boolean {
-    const etag = strongEtag(headers)
-    return etag !== undefined && etag !== this.#options.stored?.etag
   }
 
   /** An answer that is all here. */
