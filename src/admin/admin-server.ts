@@ -138,9 +138,21 @@ async function answerTo(
   if (asker.kind === 'refused') return asker.refusal
   const [path = '', query = ''] = (req.url ?? '').split(/\?(.*)/s, 2)
   const { endpoint, rest } = find(endpoints, path, req.url ?? '')
-  if (asker.kind === 'stranger' && endpoint?.isForEverybody !== true) return asker.refusal
+  if (asker.kind === 'stranger') {
+    if (endpoint?.isForEverybody !== true) return asker.refusal
+    const answered = await answerOf(endpoint, req, { query, rest, isOperator: false, signal }, onFault)
+    return { ...answered, fields: { ...answered.fields, Connection: 'close' } }
+  }
   if (endpoint === undefined) return problem(404, `There is: ${[...endpoints.keys()].join(', ')}`)
-  const { methods } = endpoint
+  return answerOf(endpoint, req, { query, rest, isOperator: true, signal }, onFault)
+}
+
+async function answerOf(
+  { methods }: Endpoint,
+  req: IncomingMessage,
+  asked: Omit<AdminRequest, 'query' | 'content'> & { readonly query: string },
+  onFault: (error: unknown) => void,
+): Promise<AdminAnswer> {
   const { method = '' } = req
   const respond = new Map(Object.entries(methods)).get(method === 'HEAD' ? 'GET' : method)
   if (respond === undefined) return problem(405, 'This path has other methods', { Allow: allowed(methods) })
@@ -148,10 +160,7 @@ async function answerTo(
   const content = isRead ? ({ kind: 'json', value: undefined } as const) : await readContent(req)
   if (content.kind === 'refused') return content.refusal
   try {
-    const isOperator = asker.kind === 'operator'
-    const request = { query: new URLSearchParams(query), rest, content: content.value, isOperator, signal }
-    const answered = await respond(request)
-    return isOperator ? answered : { ...answered, fields: { ...answered.fields, Connection: 'close' } }
+    return await respond({ ...asked, query: new URLSearchParams(asked.query), content: content.value })
   } catch (error) {
     onFault(error)
     return problem(500, 'A fault of this program; its log has more')

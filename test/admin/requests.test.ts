@@ -257,3 +257,17 @@ test('a stranger is answered, and what it had sent behind is not', async () => {
 
   expect(parseAnswers(await connection.closed)).toHaveLength(1)
 })
+
+test('a stranger that asks for what nobody may, or for what breaks, is disconnected too', async () => {
+  const broken: Endpoint = { isForEverybody: true, methods: { GET: () => Promise.reject(new Error('a fault')) } }
+  const { port } = await start({ '/open': broken }, TOKEN)
+  for (const [method, status] of [
+    ['DELETE', 405],
+    ['GET', 500],
+  ] as const) {
+    const connection = await openRaw(port)
+    connection.write(`${method} /open HTTP/1.1\r\nHost: x\r\n\r\n`.repeat(2))
+
+    expect(parseAnswers(await connection.closed).map((answer) => answer.status)).toEqual([status])
+  }
+})
