@@ -170,6 +170,12 @@ describe.skipIf(CHROMIUM === undefined)('the dashboard', () => {
     await page.getByRole('button', { name: 'Show' }).click()
     await says('#token-message', 'That is not the token.')
     expect(await board.isVisible()).toBe(false)
+    // No header field can carry these: the page has to say so by itself.
+    await page.fill('#token', `“${TOKEN}”`)
+    await page.getByRole('button', { name: 'Show' }).click()
+    await page.waitForFunction("sessionStorage['segment-shield token'].startsWith('“')")
+    await says('#token-message', 'That is not the token.')
+    expect(await page.locator('#token-form').isVisible()).toBe(true)
     await page.fill('#token', TOKEN)
     await page.getByRole('button', { name: 'Show' }).click()
     await live()

@@ -42,9 +42,11 @@ export function listen(fields, onEvent, onConnection) {
 
   /** @param {AbortController} own */
   const attempt = async (own) => {
-    const hasToken = fields()['Authorization'] !== undefined
+    const headers = fields()
+    const hasToken = headers['Authorization'] !== undefined
+    if (!isSendable(headers)) return onConnection({ kind: 'refused', isWrong: hasToken })
     try {
-      const response = await fetch('events', { headers: fields(), signal: own.signal, cache: 'no-store' })
+      const response = await fetch('events', { headers, signal: own.signal, cache: 'no-store' })
       if (response.status === 401) return onConnection({ kind: 'refused', isWrong: hasToken })
       if (!response.ok || response.body === null) throw new Error(`status ${response.status}`)
       for await (const event of eventsOf(response.body, () => own.abort())) {
@@ -66,6 +68,16 @@ export function listen(fields, onEvent, onConnection) {
 
   begin()
   return begin
+}
+
+/** Whether these can be header fields at all: typographic quotes, say, cannot. @param {Record<string, string>} fields */
+function isSendable(fields) {
+  try {
+    new Headers(fields)
+    return true
+  } catch {
+    return false
+  }
 }
 
 /**
