@@ -17,8 +17,9 @@ export class Samples {
     this.#all = [...history]
   }
 
-  /** @param {LiveSample} sample */
+  /** Those that are not before it go: the shield's clock was set back. @param {LiveSample} sample */
   add(sample) {
+    while ((this.last?.atMs ?? Number.NEGATIVE_INFINITY) >= sample.atMs) this.#all.pop()
     this.#all.push(sample)
     const first = this.#all.findIndex(({ atMs }) => atMs > sample.atMs - KEPT_MS)
     if (first > 0) this.#all.splice(0, first)
