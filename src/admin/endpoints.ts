@@ -63,8 +63,22 @@ export interface LiveSources extends Omit<Live, 'state'> {
   readonly about: () => Pick<LiveState, 'version' | 'topPaths' | 'troubles'>
 }
 
+/** Of live figures. Others need some of the listener's connections, too: whoever probes and steers the shield. */
+const MAX_LISTENERS = 50
+const RETRY_SOON = { 'Retry-After': '10' }
+
 export function adminEndpoints(actions: AdminActions): ReadonlyMap<string, Endpoint> {
   const description = openApi()
+  const state = () => ({ ...vitalsOf(actions), ...actions.live.about() })
+  let listeners = 0
+  const listen = () => {
+    const leave = actions.live.listen()
+    listeners += 1
+    return () => {
+      listeners -= 1
+      leave()
+    }
+  }
   return new Map<string, Endpoint>([
     ...dashboardEndpoints(),
     ['/health', { isForEverybody: true, methods: { GET: health } }],
@@ -81,8 +95,8 @@ export function adminEndpoints(actions: AdminActions): ReadonlyMap<string, Endpo
       {
         methods: {
           GET: ({ signal }) => {
-            const state = () => ({ ...vitalsOf(actions), ...actions.live.about() })
-            return eventStream(liveEvents({ ...actions.live, state }, signal))
+            if (listeners === MAX_LISTENERS) return problem(503, `${MAX_LISTENERS} listen already`, RETRY_SOON)
+            return eventStream(liveEvents({ ...actions.live, state, listen }, signal))
           },
         },
       },

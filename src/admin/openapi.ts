@@ -90,9 +90,17 @@ export function openApi(): Json {
       },
       '/stats': { get: reads('stats', 'Figures since the start', json(stats)) },
       '/events': {
-        get: reads('events', 'Server-sent events, each by name and content: figures of each second', {
-          'text/event-stream': { schema: schemaOf(liveEvent) },
-        }),
+        get: {
+          operationId: 'events',
+          summary: 'Figures of each second',
+          responses: {
+            '200': OK('Server-sent events, each by name and content', {
+              'text/event-stream': { schema: schemaOf(liveEvent) },
+            }),
+            '503': PROBLEM,
+            ...REFUSALS,
+          },
+        },
       },
       '/metrics': {
         get: reads('metrics', 'Figures in the text format of Prometheus', {

@@ -1,7 +1,7 @@
 /** The stream of live figures, out of the whole program on real sockets. */
 import { expect, test } from 'vitest'
 import { openRequest, pattern, request, type ShieldOptions, startShield } from '../support/shield.ts'
-import { listenTo } from './api.ts'
+import { askApi, listenTo } from './api.ts'
 
 async function start(options: ShieldOptions = {}) {
   const shield = await startShield({ admin: {}, ...options })
@@ -168,6 +168,31 @@ test('while the program drains its listeners are told so, and at its end they ar
   expect((await silent.answer.ended).isWhole).toBe(false)
   expect(clock.pending).toBe(0)
 })
+
+test('as many may listen that others still reach the listener, and who leaves makes room', async () => {
+  const { adminPort, listen } = await start()
+  const listeners = await Promise.all(Array.from({ length: 50 }, () => listen()))
+  await Promise.all(listeners.map((listener) => listener.events('history', 1)))
+  const refused = await askApi(adminPort, 'GET', '/events')
+  expect([refused.status, refused.values[0].detail]).toEqual([503, '50 listen already'])
+  expect((await askApi(adminPort, 'GET', '/health')).status).toBe(200)
+  listeners[0]?.answer.leave()
+  const later = await untilAnswered(listen)
+  expect(await later.events('history', 1)).toHaveLength(1)
+  for (const { answer } of [...listeners, later]) answer.leave()
+})
+
+/** The program hears of a listener that has left when it does. */
+async function untilAnswered<Answered>(ask: () => Promise<Answered>): Promise<Answered> {
+  for (let times = 0; times < 100; times += 1) {
+    try {
+      return await ask()
+    } catch {
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+  }
+  return ask()
+}
 
 test('a stranger hears nothing, and no page that rebound its name', async () => {
   const { adminPort, clock } = await start({ admin: { token: 'hush-4711' } })

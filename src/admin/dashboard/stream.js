@@ -46,7 +46,9 @@ export function listen(fields, onEvent, onConnection) {
     const hasToken = headers['Authorization'] !== undefined
     if (!isSendable(headers)) return onConnection({ kind: 'refused', isWrong: hasToken })
     try {
-      const response = await fetch('events', { headers, signal: own.signal, cache: 'no-store' })
+      const silence = setTimeout(() => own.abort(), SILENCE_MS)
+      const asked = fetch('events', { headers, signal: own.signal, cache: 'no-store' })
+      const response = await asked.finally(() => clearTimeout(silence))
       if (response.status === 401) return onConnection({ kind: 'refused', isWrong: hasToken })
       if (!response.ok || response.body === null) throw new Error(`status ${response.status}`)
       for await (const event of eventsOf(response.body, () => own.abort())) {

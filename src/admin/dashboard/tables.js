@@ -8,6 +8,9 @@
 import { el, find, rate, setText } from './elements.js'
 import { ago, bytes, count, joined, percent } from './format.js'
 
+/** As long as they are sent. */
+const MAX_PATH_LENGTH = 512
+
 const CIRCUITS = /** @type {const} */ ({
   closed: ['good', 'closed'],
   'half-open': ['warning', 'half open'],
@@ -31,6 +34,8 @@ export function makeTables({ onPurge }) {
         make: () => {
           const button = el('button', { type: 'button', class: 'plain', 'aria-label': `Purge ${path}` }, 'Purge…')
           button.addEventListener('click', () => onPurge(path))
+          // Longer ones are cut, and would purge nothing.
+          button.disabled = path.length >= MAX_PATH_LENGTH
           const row = cells(5)
           row.children[0]?.setAttribute('title', path)
           row.children[4]?.append(button)
