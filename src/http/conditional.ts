@@ -71,6 +71,8 @@ export function rangeApplies(conditions: RequestConditions, representation: Sele
 }
 
 function matches(list: string, etag: string | undefined, match: (a: string, b: string) => boolean): boolean {
+  // What nearly everyone sends: the one tag they were given.
+  if (list === etag && isEntityTag(list)) return match(list, etag)
   const tags = parseEntityTagList(list)
   if (tags === '*') return true
   return etag !== undefined && tags.some((tag) => match(tag, etag))
