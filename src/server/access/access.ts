@@ -39,8 +39,11 @@ export interface AccessOptions {
   readonly isSeenByOrigin: boolean
 }
 
-/** Paths that programs are known to read in more than one way: other slashes, escapes in escapes, path parameters. */
-const READ_IN_TWO_WAYS = /[\\]|%(?:2e|2f|5c)|\/\.{1,2};/i
+/**
+ * Paths that programs are known to read in more than one way: other slashes, escapes in escapes, path parameters, and
+ * white space, which URL parsers leave out wherever it breaks a line, and behind the last segment (WHATWG URL §4.4).
+ */
+const READ_IN_TWO_WAYS = /[\\\t\n\r]|%(?:2e|2f|5c)|\/\.{1,2}(?:;|\s|\p{Cc})/iu
 /** RFC 6761 §6.4 */
 const NO_HOST = 'http://unknown.invalid'
 const ESCAPED_SLASH = /%(?:2f|5c)/i
