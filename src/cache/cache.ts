@@ -13,6 +13,7 @@ import type { RequestDirectives } from '../http/request-directives.ts'
 import { isFailure } from '../http/status.ts'
 import type { OriginPriority, OriginRange } from '../origin/origin.ts'
 import { fetched, hit, inPlaceOfError, passed } from './answering.ts'
+import type { ContentTypeFor } from './answers.ts'
 import {
   type Answer,
   askedWith,
@@ -24,7 +25,7 @@ import {
   noFields,
 } from './cache-request.ts'
 import { Encoder } from './encoder.ts'
-import type { ContentTypeFor, FillParts } from './fill.ts'
+import type { FillParts } from './fill.ts'
 import { Fill } from './fill.ts'
 import { type FillEnd, type FillFailure, FillsUnderWay } from './fills-under-way.ts'
 import { head } from './head.ts'
