@@ -57,20 +57,31 @@ export function admit(
     return { kind: 'growing', body }
   }
   if (length > maxObjectBytes) {
-    const etag = strongEtag(received.headers)
-    if (received.status !== 200 || decision.kind === 'share' || etag === undefined) {
-      return { kind: 'uncacheable', reason: 'too-large' }
-    }
-    if (!hasRoomForSlice(key, options)) return { kind: 'uncacheable', reason: 'no-room' }
-    return { kind: 'sliced', etag, length, freshness: decision.freshness }
+    if (received.status !== 200 || decision.kind === 'share') return { kind: 'uncacheable', reason: 'too-large' }
+    return admitSlices(key, received, length, decision, options)
   }
   const reservation = store.reserve(memoryCost(key, texts, length))
   if (reservation === undefined) return { kind: 'uncacheable', reason: 'no-room' }
   return { kind: 'buffered', body: allocateBody(length, reservation), reservation }
 }
 
+/** The same for an object that goes into slices if it is kept at all. `length`: of the whole object. */
+export function admitSlices(
+  key: CacheKey,
+  { headers }: Received,
+  length: number,
+  decision: Decision,
+  options: Pick<AdmissionOptions, 'store' | 'sliceBytes'>,
+): Extract<Admission, { kind: 'sliced' | 'uncacheable' }> {
+  if (decision.kind !== 'store') return { kind: 'uncacheable', reason: decision.reason }
+  const etag = strongEtag(headers)
+  if (etag === undefined) return { kind: 'uncacheable', reason: 'too-large' }
+  if (!hasRoomForSlice(key, options)) return { kind: 'uncacheable', reason: 'no-room' }
+  return { kind: 'sliced', etag, length, freshness: decision.freshness }
+}
+
 /** Where not even one fits, slices would only cost a request more. */
-export function hasRoomForSlice(
+function hasRoomForSlice(
   key: CacheKey,
   { store, sliceBytes }: Pick<AdmissionOptions, 'store' | 'sliceBytes'>,
 ): boolean {

@@ -14,6 +14,9 @@ import { makeNegativeResponse, makeStoredResponse, mergeNotModified, refreshStor
 import type { StreamedBody } from './streamed-body.ts'
 import type { Variant } from './variants.ts'
 
+/** The media type to send for an object, given what its store says. */
+export type ContentTypeFor = (objectKey: string, storedType: string | undefined) => string | undefined
+
 /** An answer that more than one request may get. */
 export function answer(
   { status, headers: received, setCookies, responseTimeMs }: Received,
@@ -29,6 +32,25 @@ export function answer(
   const headers = dated(received, responseTimeMs)
   const freshness = decision.kind === 'store' ? decision.freshness : stale(responseTimeMs)
   return makeStoredResponse({ ...kept, status, headers, setCookies, responseTimeMs, freshness })
+}
+
+/** An answer as it was given out before all of its bytes were here, and what it was made from. */
+export interface Given {
+  readonly response: StoredResponse
+  readonly received: Received
+  readonly contentType: string | undefined
+  readonly variant: Variant
+}
+
+/**
+ * The same with all of its bytes, which may tell more about its freshness than its fields did.
+ *
+ * @param decision with these bytes
+ */
+export function completed({ response, received, ...made }: Given, body: Body, decision: Decision): StoredResponse {
+  const isAsBefore = decision.kind !== 'store' || decision.freshness.staleAtMs === response.staleAtMs
+  if (!isAsBefore) return answer(received, { ...made, encodings: response.encodings, body, decision })
+  return response.body === body ? response : { ...response, body }
 }
 
 /** An answer that goes to one client and is not kept. */

@@ -9,41 +9,27 @@ import { OriginError } from '../errors.ts'
 import type { PartRange } from '../http/content-range.ts'
 import type { FieldPairs, Origin, OriginBody, OriginPriority, OriginRange } from '../origin/origin.ts'
 import { validatorsOf } from './answers.ts'
-import type { CacheKey } from './key.ts'
 import { openAnswer } from './opening.ts'
-import type { AskedWith, CacheRules, Received } from './policy.ts'
+import type { Received } from './policy.ts'
 import { strongEtag } from './resume.ts'
 import type { SlicedBodyOptions } from './sliced-body.ts'
 import type { StoredResponse } from './stored-response.ts'
-import type { RequestFields } from './variants.ts'
 
-export interface FillOptions {
-  /** What others find it under while it is under way. */
-  readonly key: CacheKey
-  /** The URL's own key, without what an answer may vary by. */
-  readonly url: CacheKey
+export interface BringRequest {
   readonly origin: Origin
-  /** The same, without anything of the request that is sent on: for what others are going to need later. */
-  readonly sharedOrigin: Origin
   readonly objectKey: string
-  readonly rules: CacheRules
   /** What to ask for of an object that is not known yet; all of it where absent. Begins and ends where slices do. */
   readonly opening: OriginRange | undefined
   readonly priority: OriginPriority
-  /** Whatever its priority is this time. */
-  readonly isPlaylist: boolean
-  /** The stale answer this fill is to revalidate, if there is one. */
+  /** The stale answer that is to be revalidated, if there is one. */
   readonly stored: StoredResponse | undefined
-  /** Of the request that is sent on. */
-  readonly fields: RequestFields
-  readonly askedWith: AskedWith
   /** The origin sees who asks: an answer that cannot be kept is for nobody else. */
   readonly isPersonal: boolean
 }
 
 export interface BringParts {
   readonly clock: Clock
-  readonly slices: SlicedBodyOptions
+  readonly slices: Pick<SlicedBodyOptions, 'sliceBytes'>
   /** A longer answer is kept in slices, or not at all. */
   readonly maxObjectBytes: number
   readonly signal: AbortSignal
@@ -58,8 +44,8 @@ export interface Brought {
 }
 
 /** @throws {OriginError} where there is no answer, or one that cannot be; no body is left then */
-export async function bring(options: FillOptions, parts: BringParts): Promise<Brought> {
-  const { origin, objectKey, priority, opening, stored, isPersonal } = options
+export async function bring(request: BringRequest, parts: BringParts): Promise<Brought> {
+  const { origin, objectKey, priority, opening, stored, isPersonal } = request
   const { clock, slices, maxObjectBytes, signal, onInformational } = parts
   let range = opening
   let validators = stored && validatorsOf(stored, isPersonal)

@@ -1,9 +1,11 @@
 /**
  * Cache: from a request to an answer whose headers are known.
  *
- * A fresh stored answer comes out synchronously. Everything else waits for headers at most: the fill under way for
- * that key is joined, or one is started; there is never a second one. A stale answer is given out while its successor
- * is fetched, or in place of an error, as far as its own fields and the route allow.
+ * A fresh stored answer comes out synchronously. Everything else waits for headers at most, and the origin is asked
+ * once for all who wait. A stale answer is given out while its successor is fetched, or in place of an error, as far as
+ * its own fields and the route allow.
+ *
+ * Invariant: nothing that is stale is given out as fresh, and nothing that a request's fields do not select at all.
  */
 
 import type { Clock } from '../clock.ts'
@@ -11,8 +13,8 @@ import { asOriginError, OriginError } from '../errors.ts'
 import type { ForwardReason } from '../http/cache-status.ts'
 import type { RequestDirectives } from '../http/request-directives.ts'
 import { isFailure } from '../http/status.ts'
-import type { OriginPriority, OriginRange } from '../origin/origin.ts'
-import { fetched, hit, inPlaceOfError, passed } from './answering.ts'
+import { hit, inPlaceOfError } from './answering.ts'
+import type { ContentTypeFor } from './answers.ts'
 import {
   type Answer,
   askedWith,
@@ -20,28 +22,22 @@ import {
   type CacheRequest,
   type ClientRequest,
   fieldsOf,
-  hindrance,
   noFields,
 } from './cache-request.ts'
+import { CollapsedForwarding } from './collapsed-forwarding.ts'
 import { Encoder } from './encoder.ts'
-import type { ContentTypeFor, FillParts } from './fill.ts'
-import { Fill } from './fill.ts'
-import { type FillEnd, type FillFailure, FillsUnderWay } from './fills-under-way.ts'
+import type { Fill } from './fill.ts'
+import type { FillEnd, FillFailure, FillsUnderWay } from './fills-under-way.ts'
 import { head } from './head.ts'
 import { type Inspection, inspect } from './inspect.ts'
 import type { CacheKey } from './key.ts'
 import { knownObject } from './known-object.ts'
-import { firstSlice, openingRange } from './opening.ts'
-import type { Known } from './passing.ts'
-import { pass } from './passing.ts'
 import { type Purged, type PurgeMode, purge, type Selection } from './purge.ts'
-import type { SlicedBodyOptions } from './sliced-body.ts'
 import type { Store } from './store.ts'
 import type { StoredResponse } from './stored-response.ts'
 import { isFresh, isUsable } from './stored-response.ts'
-import { type Uncacheable, UncacheableKeys } from './uncacheable-keys.ts'
 import type { RequestFields } from './variants.ts'
-import { isSelected, Variants } from './variants.ts'
+import { Variants } from './variants.ts'
 
 export interface CacheOptions {
   readonly store: Store
@@ -64,15 +60,13 @@ export interface CacheCounts {
 }
 
 const DEFAULT_SLICE_BYTES = 1024 * 1024
+
 export class Cache {
   readonly #options: CacheOptions
-  readonly #fills: FillsUnderWay
-  readonly #slices: SlicedBodyOptions
-  readonly #parts: FillParts
   readonly #variants: Variants
   readonly #encoder: Encoder
-  readonly #uncacheable = new UncacheableKeys()
-  #passedCount = 0
+  readonly #forwarding: CollapsedForwarding
+  readonly #fills: FillsUnderWay
 
   constructor(options: CacheOptions) {
     this.#options = options
@@ -81,23 +75,13 @@ export class Cache {
       for (const key of keys) store.delete(key)
     })
     this.#encoder = new Encoder(store)
-    this.#slices = {
-      store,
+    this.#forwarding = new CollapsedForwarding({
+      ...options,
       sliceBytes: Math.min(sliceBytes, maxObjectBytes),
-      onRun: (run) => this.#fills.onRun(run),
-      onRunFailed: ({ object: { origin, objectKey } }, error) => {
-        options.onFillFailed({ originName: origin.name, objectKey, error })
-      },
-      onChanged: (body) => {
-        if (store.peek(body.object.key)?.body === body) store.delete(body.object.key)
-        else body.retire()
-      },
-    }
-    const { clock, onFillFailed } = options
-    const onUncacheable = (key: CacheKey, known: Uncacheable) => this.#uncacheable.remember(key, known, clock.now())
-    this.#fills = new FillsUnderWay({ clock, onFillFailed, onUncacheable })
-    const onOver = (fill: Fill) => this.#fills.onOver(fill)
-    this.#parts = { ...options, variants: this.#variants, encoder: this.#encoder, slices: this.#slices, onOver }
+      variants: this.#variants,
+      encoder: this.#encoder,
+    })
+    this.#fills = this.#forwarding.fills
   }
 
   /** Fills under way. */
@@ -106,7 +90,7 @@ export class Cache {
   }
 
   get counts(): CacheCounts {
-    return { fills: this.#fills.ended, passed: this.#passedCount }
+    return { fills: this.#fills.ended, passed: this.#forwarding.passed }
   }
 
   /** Requests for slices under way. */
@@ -139,12 +123,12 @@ export class Cache {
     const nowMs = this.#options.clock.now()
     const stored = this.#select(key, () => fieldsOf(request))
     if (stored !== undefined && mayUseWhileRevalidating(stored, nowMs, client)) {
-      this.#refresh(request, stored)
+      this.#forwarding.refresh(request, stored)
       return hit(stored, nowMs)
     }
     if (client?.directives.onlyIfCached === true) return undefined
     const fwd = this.#reasonToForward(request, stored)
-    return this.#orStale(stored, fwd, () => this.#fetch(request, stored, fwd))
+    return this.#orStale(stored, fwd, () => this.#forwarding.fetch(request, stored, fwd))
   }
 
   /** What is stored in place of a failure to answer, as far as it may be. */
@@ -172,7 +156,7 @@ export class Cache {
     const response = this.#select(request.key, () => fieldsOf(request))
     const nowMs = this.#options.clock.now()
     if (response !== undefined && mayUseWhileRevalidating(response, nowMs, request.client)) {
-      this.#refresh(request, response)
+      this.#forwarding.refresh(request, response)
       return hit(response, nowMs)
     }
     const stored = response && { key: this.#variants.keyOf(request.key, response.variant), response }
@@ -235,109 +219,6 @@ export class Cache {
     return newest
   }
 
-  async #fetch(
-    request: CacheRequest,
-    stored: StoredResponse | undefined,
-    fwd: ForwardReason,
-    repeats = 0,
-  ): Promise<Answer> {
-    const { clock } = this.#options
-    const fields = fieldsOf(request)
-    const fillKey = this.#fillKey(request)
-    const remembered = this.#uncacheable.get(fillKey, clock.now())
-    const known = remembered ?? hindrance(request, repeats)
-    if (known !== undefined) {
-      const answer = await this.#pass(request, known, remembered !== undefined)
-      if (answer !== undefined) return answer
-      this.#uncacheable.forget(fillKey, remembered)
-      return this.#fetch(request, stored, fwd, repeats)
-    }
-
-    const underWay = this.#fills.joinable(fillKey, request)
-    const collapsed = underWay !== undefined
-    const fill = underWay ?? this.#create(request, stored, fillKey)
-    const outcome = await this.#fills.join(fill, request, !collapsed)
-    if ((outcome.kind === 'response' || outcome.kind === 'notModified') && collapsed) {
-      if (!isSelected(outcome.response.variant, fields)) return this.#fetch(request, stored, fwd, repeats + 1)
-    }
-    switch (outcome.kind) {
-      case 'response':
-        return fetched(outcome.response, { fwd, collapsed, stored: outcome.isStored }, clock.now())
-      case 'notModified':
-        return fetched(outcome.response, { fwd, collapsed, stored: false, fwdStatus: 304 }, clock.now())
-      case 'uncacheable': {
-        const { reason, response } = outcome
-        if (response !== undefined) return { response, status: passed(fwd, response.status, reason) }
-        const answer = await this.#pass(request, { reason, ...lengthOf(fill) }, false)
-        return answer ?? this.#fetch(request, stored, fwd, repeats)
-      }
-      case 'failed':
-        throw outcome.error
-      default:
-        return outcome satisfies never
-    }
-  }
-
-  /** One fill in the background, unless there is one already. */
-  #refresh(request: CacheRequest, stored: StoredResponse): void {
-    const fillKey = this.#fillKey(request)
-    if (this.#fills.has(fillKey) || this.#fills.isClosed) return
-    this.#fills.run(this.#create({ ...request, range: undefined }, stored, fillKey, 'refresh'))
-  }
-
-  #create(
-    request: CacheRequest,
-    stored: StoredResponse | undefined,
-    fillKey: CacheKey,
-    priority: OriginPriority = request.priority ?? 'segment',
-  ): Fill {
-    const { key: url, origin, objectKey, rules, client } = request
-    const fill = new Fill(
-      {
-        key: fillKey,
-        url,
-        origin,
-        sharedOrigin: client?.sharedOrigin ?? origin,
-        objectKey,
-        rules,
-        priority,
-        isPlaylist: request.priority === 'playlist',
-        stored,
-        opening: this.#opening(request, stored),
-        fields: fieldsOf(request),
-        askedWith: askedWith(request),
-        isPersonal: client !== undefined,
-      },
-      this.#parts,
-    )
-    this.#fills.add(fill)
-    return fill
-  }
-
-  /** Requests that may get the same answer, as far as is known before it comes. */
-  #fillKey(request: CacheRequest): CacheKey {
-    const [likeliest = request.key] = this.#variants.keysFor(request.key, fieldsOf(request))
-    return askedWith(request).isAuthorized ? `${likeliest}\0authorized` : likeliest
-  }
-
-  /** What is stored as a whole is asked for as a whole, so that a 304 or its successor takes its place. */
-  #opening({ range, isProbe }: CacheRequest, stored: StoredResponse | undefined): OriginRange | undefined {
-    const { sliceBytes } = this.#slices
-    if (stored?.status === 200 && stored.body.kind !== 'sliced') return undefined
-    return isProbe === true ? firstSlice(sliceBytes) : openingRange(range, sliceBytes, stored?.status === 200)
-  }
-
-  /** Undefined where what was known has turned out to be out of date. */
-  async #pass(request: CacheRequest, known: Known, isRemembered: boolean): Promise<Answer | undefined> {
-    const { client, priority = 'segment' } = request
-    const asked = { ...request, priority, askedWith: askedWith(request), sendOwn: client?.sendOwn }
-    const passing = await pass(asked, known, isRemembered, this.#options)
-    if (passing === undefined) return undefined
-    this.#passedCount += 1
-    if (passing.isStorable) this.#uncacheable.forget(this.#fillKey(request))
-    return { response: passing.response, status: passed('uri-miss', passing.response.status, known.reason) }
-  }
-
   #mayReplaceError(stored: StoredResponse | undefined): stored is StoredResponse {
     return stored !== undefined && this.#options.clock.now() < stored.ifErrorUntilMs
   }
@@ -352,8 +233,4 @@ export class Cache {
 /** A request that asks for something better than what is stale is not given that. */
 function mayUseWhileRevalidating(stored: StoredResponse, nowMs: number, client: ClientRequest | undefined): boolean {
   return !isFresh(stored, nowMs) && nowMs < stored.whileRevalidateUntilMs && !asksForNewer(client)
-}
-
-function lengthOf({ state }: Fill): { length: number | undefined } {
-  return { length: state.kind === 'uncacheable' ? state.length : undefined }
 }

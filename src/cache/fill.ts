@@ -19,36 +19,28 @@
  */
 
 import type { Clock } from '../clock.ts'
-import { asOriginError, OriginError } from '../errors.ts'
-import { contentLength } from '../http/content-length.ts'
-import type { PartRange } from '../http/content-range.ts'
+import { asOriginError, type OriginError } from '../errors.ts'
 import type { FieldPairs, Origin, OriginBody } from '../origin/origin.ts'
-import { admit, hasRoomForSlice } from './admission.ts'
-import { answer, negativeAnswer, passedAnswer, revalidated } from './answers.ts'
-import { bring, type FillOptions } from './bring.ts'
+import type { ContentTypeFor, Given } from './answers.ts'
+import { answer, completed } from './answers.ts'
+import { type BringRequest, type Brought, bring } from './bring.ts'
 import type { BufferedBody } from './buffered-body.ts'
 import type { Encoder } from './encoder.ts'
 import { growFrom } from './grow.ts'
 import type { GrowingBody } from './growing-body.ts'
 import type { CacheKey } from './key.ts'
-import type { Decision, Freshness, Received, UncacheableReason } from './policy.ts'
+import type { UncacheableReason } from './policy.ts'
 import { decide } from './policy.ts'
-import { encodingsFor, wantedCodings } from './representation.ts'
-import { resumable, strongEtag } from './resume.ts'
-import { Shelf } from './shelf.ts'
+import { type Reception, type ReceptionRequest, receive, type Sliced } from './reception.ts'
+import { Shelf, type ShelfOptions } from './shelf.ts'
 import type { SlicedBodyOptions } from './sliced-body.ts'
 import { SlicedBody } from './sliced-body.ts'
 import type { Reservation, Store } from './store.ts'
 import type { StoredResponse } from './stored-response.ts'
-import { NO_BYTES, StreamedBody } from './streamed-body.ts'
 import { watchUnread } from './unread.ts'
-import type { Variant, Variants } from './variants.ts'
-import { NO_VARIANT, variantOf } from './variants.ts'
+import type { Variants } from './variants.ts'
 import type { FillOutcome, Waiter } from './waiters.ts'
 import { Waiters } from './waiters.ts'
-
-/** The media type to send for an object, given what its store says. */
-export type ContentTypeFor = (objectKey: string, storedType: string | undefined) => string | undefined
 
 /** What those who make fills have for all of them. */
 export interface FillParts {
@@ -64,13 +56,11 @@ export interface FillParts {
   readonly onOver: (fill: Fill) => void
 }
 
-/** What the stored answer is made from, beside its bytes. */
-interface Kept {
-  /** As it was given to those who did not wait for all of it. */
-  readonly response: StoredResponse
-  readonly received: Received
-  readonly contentType: string | undefined
-  readonly variant: Variant
+export interface FillOptions extends BringRequest, ReceptionRequest, ShelfOptions {
+  /** What others find it under while it is under way. */
+  readonly key: CacheKey
+  /** The origin without anything of the request that is sent on: for what others are going to need later. */
+  readonly sharedOrigin: Origin
 }
 
 export type FillState =
@@ -122,9 +112,7 @@ export class Fill {
       const onInformational = (status: number, fields: FieldPairs) => this.#waiters.inform(status, fields)
       const brought = await bring(this.#options, { ...this.#parts, signal: this.#abort.signal, onInformational })
       body = brought.body
-      const { received, part } = brought
-      if (part === undefined || body === undefined) await this.#receive(body, received)
-      else this.#receivePart(body, received, part)
+      await this.#receive(brought)
     } catch (error) {
       body?.destroy()
       this.#fail(asOriginError(error))
@@ -146,160 +134,41 @@ export class Fill {
     this.#shelf.disown()
   }
 
-  async #receive(source: OriginBody | undefined, received: Received): Promise<void> {
-    const { url, origin, objectKey, priority, rules, fields, askedWith } = this.#options
-    if (received.status === 304) {
-      source?.destroy()
-      this.#revalidate(received)
-      return
-    }
-    const selected = variantOf(received.headers['vary'], fields)
-    const variant = selected ?? NO_VARIANT
-    const decision: Decision =
-      selected === undefined ? { kind: 'uncacheable', reason: 'vary' } : decide(received, rules, askedWith)
-    if (source === undefined && received.status !== 204) {
-      this.#keep(negativeAnswer(received, decision), decision)
-      return
-    }
-    const { store, maxObjectBytes, slices } = this.#parts
-    // Before there is room to give back.
-    const contentType = this.#contentType(received)
-    const { sliceBytes } = slices
+  async #receive(brought: Brought): Promise<void> {
+    const { body } = brought
     const onPassing = (reason: UncacheableReason) => this.#over({ kind: 'uncacheable', reason, length: undefined })
-    const admission = admit(url, received, source, decision, { store, maxObjectBytes, sliceBytes, onPassing })
-    if (admission.kind === 'empty') {
-      this.#keep(answer(received, { contentType, body: admission.body, variant, decision }), decision)
-      return
-    }
-    if (source === undefined) {
-      this.#handOut(received, NO_BYTES, admission.kind === 'uncacheable' ? admission.reason : 'status')
-      return
-    }
-    if (admission.kind === 'sliced') {
-      const part = { start: 0, end: admission.length, total: admission.length }
-      this.#slice(received, source, { ...admission, variant }, part)
-      return
-    }
-    const body = resumable(received, source, { origin, objectKey, priority, signal: this.#abort.signal })
-    if (admission.kind === 'uncacheable') {
-      this.#handOut(received, body, admission.reason)
-      return
-    }
-    const encodings = encodingsFor(received, contentType, rules, wantedCodings(variant, fields))
-    const response = answer(received, { contentType, body: admission.body, variant, decision, encodings })
-    this.#begin(response, decision)
-    const unread = watchUnread(admission.body, this.#parts.clock, () => this.abort())
-    const kept: Kept | undefined = decision.kind === 'store' ? { response, received, contentType, variant } : undefined
-    if (admission.kind === 'growing') await this.#grow(body, admission.body, kept)
-    else await this.#fill(body, admission.body, admission.reservation, kept)
-    unread.cancel()
-  }
-
-  #contentType({ headers }: Received): string | undefined {
-    return this.#parts.contentTypeFor(this.objectKey, headers['content-type'])
-  }
-
-  /** The first slices of an object that is longer than they are. */
-  #receivePart(source: OriginBody, received: Received, part: PartRange): void {
-    const { url, rules, fields, askedWith } = this.#options
-    const { store, slices } = this.#parts
-    const decision = decide(received, rules, askedWith)
-    const etag = strongEtag(received.headers)
-    const variant = variantOf(received.headers['vary'], fields)
-    const hasRoom = hasRoomForSlice(url, { store, sliceBytes: slices.sliceBytes })
-    if (decision.kind === 'store' && etag !== undefined && variant !== undefined && hasRoom) {
-      this.#slice(received, source, { etag, variant, freshness: decision.freshness }, part)
-      return
-    }
-    // Nobody has asked for exactly this part: each fetches what it wants.
-    source.destroy()
-    const hindrance = variant === undefined ? 'vary' : etag === undefined ? 'too-large' : 'no-room'
-    const reason = decision.kind === 'store' ? hindrance : decision.reason
-    this.#shelf.forget(received.status)
-    this.#over({ kind: 'uncacheable', reason, length: part.total })
-    this.#waiters.settleAll({ kind: 'uncacheable', reason, response: undefined })
-  }
-
-  /** From here on the object goes its own way, slice by slice; these bytes are its first run. */
-  #slice(
-    received: Received,
-    source: OriginBody,
-    { etag, freshness, variant }: { readonly etag: string; readonly freshness: Freshness; readonly variant: Variant },
-    { start, end, total }: PartRange,
-  ): void {
-    const { origin, sharedOrigin, objectKey, priority } = this.#options
-    const { store, slices } = this.#parts
-    const key = this.#shelf.keyFor(variant)
-    const known = store.peek(key)?.body
-    const isKnown = known instanceof SlicedBody && known.isVersion(etag, total) && !this.#shelf.isDisowned
-    const body = isKnown
-      ? known
-      : new SlicedBody({ key, origin: sharedOrigin, objectKey, etag, length: total }, slices, start)
-    const contentType = this.#contentType(received)
-    const response = answer(received, { contentType, body, variant, decision: { kind: 'store', freshness } })
-    const isStored = this.#shelf.keepIfRoom(response, 0)
-    if (this.#shelf.isDisowned) body.retire()
-    this.#over({ kind: 'complete' })
-    this.#waiters.settleAll({ kind: 'response', response, isStored })
-    body.begin(source, start, end, priority, origin)
-  }
-
-  #begin(response: StoredResponse, { kind }: Decision): void {
-    const isStored = kind === 'store'
-    if (!isStored) this.#shelf.forget(response.status)
-    this.#state = { kind: 'filling', response, isStored }
-    this.#waiters.settleAll({ kind: 'response', response, isStored })
-  }
-
-  async #fill(source: OriginBody, body: BufferedBody, reservation: Reservation, kept: Kept | undefined): Promise<void> {
-    try {
-      for await (const chunk of source) body.append(chunk)
-      body.complete()
-    } catch (error) {
-      source.destroy()
-      const failure = asOriginError(error)
-      this.#over({ kind: 'failed', error: failure })
-      body.fail(failure)
-      this.#shelf.letGo(body, reservation)
-      return
-    }
-    this.#end(body, reservation, kept)
-  }
-
-  async #grow(source: OriginBody, body: GrowingBody, kept: Kept | undefined): Promise<void> {
-    try {
-      const grown = await growFrom(source, body, this.#abort.signal)
-      // What was passed on was over for the cache when it turned out to be.
-      if (grown.kind === 'complete') this.#end(grown.body, grown.reservation, kept)
-    } catch (error) {
-      if (this.#state.kind === 'filling') this.#over({ kind: 'failed', error: asOriginError(error) })
+    const parts = { ...this.#parts, signal: this.#abort.signal, onPassing }
+    const reception = receive(brought, this.#options, parts)
+    switch (reception.kind) {
+      case 'notModified':
+        body?.destroy()
+        this.#revalidate(reception)
+        return
+      case 'whole':
+        this.#keep(reception)
+        return
+      case 'arriving':
+        await this.#take(reception)
+        return
+      case 'sliced':
+        this.#slice(reception)
+        return
+      case 'passed':
+        this.#handOut(reception)
+        return
+      case 'refused':
+        body?.destroy()
+        this.#refuse(reception)
+        return
+      default:
+        reception satisfies never
     }
   }
 
-  /** Its bytes may tell more about its freshness than its fields did. */
-  #end(body: BufferedBody, reservation: Reservation, kept: Kept | undefined): void {
-    const { rules, askedWith } = this.#options
-    if (kept === undefined) this.#shelf.letGo(body, reservation)
-    else {
-      const { response, received, ...made } = kept
-      const decision = decide(received, rules, askedWith, body.bytes)
-      const isAsBefore = decision.kind !== 'store' || decision.freshness.staleAtMs === response.staleAtMs
-      const asGiven = response.body === body ? response : { ...response, body }
-      const { encodings } = response
-      const whole = isAsBefore ? asGiven : answer(received, { ...made, encodings, body, decision })
-      this.#shelf.keep(whole, body, reservation)
-    }
-    this.#over({ kind: 'complete' })
-  }
-
-  #revalidate(received: Received): void {
-    const { stored, rules, askedWith, isPersonal } = this.#options
-    if (stored === undefined) throw new OriginError('broken', 'a 304 to a request without conditions')
-    const { response, decision } = revalidated(stored, received, (merged) =>
-      decide(merged, rules, askedWith, stored.body.bytes),
-    )
-    if (decision.kind === 'store') this.#shelf.refresh(stored, response)
-    else this.#shelf.forget(response.status)
+  #revalidate({ response, decision }: Extract<Reception, { kind: 'notModified' }>): void {
+    const { stored, isPersonal } = this.#options
+    if (decision.kind !== 'store' || stored === undefined) this.#shelf.forget(response.status)
+    else this.#shelf.refresh(stored, response)
     if (decision.kind === 'uncacheable' && isPersonal) {
       // The bytes were everybody's; what the 304 says beside them is for the one who asked.
       const { reason } = decision
@@ -314,25 +183,98 @@ export class Fill {
   }
 
   /** An answer that is all here. */
-  #keep(response: StoredResponse, decision: Decision): void {
+  #keep({ response, isStorable }: Extract<Reception, { kind: 'whole' }>): void {
     this.#shelf.forget(response.status)
-    const isStored = decision.kind === 'store' && this.#shelf.keepIfRoom(response, response.body.length ?? 0)
+    const isStored = isStorable && this.#shelf.keepIfRoom(response, response.body.length ?? 0)
     this.#over({ kind: 'complete' })
     this.#waiters.settleAll({ kind: 'response', response, isStored })
   }
 
+  /** Those who wait get it now, and its bytes as they come. */
+  async #take({ given, isStorable, source, admission }: Extract<Reception, { kind: 'arriving' }>): Promise<void> {
+    const { response } = given
+    if (!isStorable) this.#shelf.forget(response.status)
+    this.#state = { kind: 'filling', response, isStored: isStorable }
+    this.#waiters.settleAll({ kind: 'response', response, isStored: isStorable })
+    const unread = watchUnread(admission.body, this.#parts.clock, () => this.abort())
+    const kept = isStorable ? given : undefined
+    if (admission.kind === 'growing') await this.#grow(source, admission.body, kept)
+    else await this.#fill(source, admission.body, admission.reservation, kept)
+    unread.cancel()
+  }
+
+  async #fill(
+    source: OriginBody,
+    body: BufferedBody,
+    reservation: Reservation,
+    kept: Given | undefined,
+  ): Promise<void> {
+    try {
+      for await (const chunk of source) body.append(chunk)
+      body.complete()
+    } catch (error) {
+      source.destroy()
+      const failure = asOriginError(error)
+      this.#over({ kind: 'failed', error: failure })
+      body.fail(failure)
+      this.#shelf.letGo(body, reservation)
+      return
+    }
+    this.#end(body, reservation, kept)
+  }
+
+  async #grow(source: OriginBody, body: GrowingBody, kept: Given | undefined): Promise<void> {
+    try {
+      const grown = await growFrom(source, body, this.#abort.signal)
+      // What was passed on was over for the cache when it turned out to be.
+      if (grown.kind === 'complete') this.#end(grown.body, grown.reservation, kept)
+    } catch (error) {
+      if (this.#state.kind === 'filling') this.#over({ kind: 'failed', error: asOriginError(error) })
+    }
+  }
+
+  #end(body: BufferedBody, reservation: Reservation, kept: Given | undefined): void {
+    const { rules, askedWith } = this.#options
+    if (kept === undefined) this.#shelf.letGo(body, reservation)
+    else {
+      const decision = decide(kept.received, rules, askedWith, body.bytes)
+      this.#shelf.keep(completed(kept, body, decision), body, reservation)
+    }
+    this.#over({ kind: 'complete' })
+  }
+
+  /** From here on the object goes its own way, slice by slice; these bytes are its first run. */
+  #slice({ source, received, contentType, etag, freshness, variant, part }: Sliced): void {
+    const { origin, sharedOrigin, objectKey, priority } = this.#options
+    const { store, slices } = this.#parts
+    const { start, end, total } = part
+    const key = this.#shelf.keyFor(variant)
+    const known = store.peek(key)?.body
+    const isKnown = known instanceof SlicedBody && known.isVersion(etag, total) && !this.#shelf.isDisowned
+    const body = isKnown
+      ? known
+      : new SlicedBody({ key, origin: sharedOrigin, objectKey, etag, length: total }, slices, start)
+    const response = answer(received, { contentType, body, variant, decision: { kind: 'store', freshness } })
+    const isStored = this.#shelf.keepIfRoom(response, 0)
+    if (this.#shelf.isDisowned) body.retire()
+    this.#over({ kind: 'complete' })
+    this.#waiters.settleAll({ kind: 'response', response, isStored })
+    body.begin(source, start, end, priority, origin)
+  }
+
   /** Gives the one stream to the first waiter that may have it and wants all of it; else its connection is let go. */
-  #handOut(received: Received, source: OriginBody, reason: UncacheableReason): void {
-    const length = contentLength(received.headers)
-    const contentType = this.#contentType(received)
-    const encodings = encodingsFor(received, contentType, this.#options.rules)
-    const response = passedAnswer(received, contentType, new StreamedBody(source, length), encodings)
-    this.#shelf.forget(received.status)
-    // The length of a part says nothing about the object's.
-    this.#over({ kind: 'uncacheable', reason, length: received.status === 200 ? length : undefined })
+  #handOut({ source, response, reason, length }: Extract<Reception, { kind: 'passed' }>): void {
+    this.#shelf.forget(response.status)
+    this.#over({ kind: 'uncacheable', reason, length })
     const taker = this.#waiters.takeOne(this.#options.isPersonal)
     if (taker === undefined) source.destroy()
     taker?.settle({ kind: 'uncacheable', reason, response })
+    this.#waiters.settleAll({ kind: 'uncacheable', reason, response: undefined })
+  }
+
+  #refuse({ status, reason, length }: Extract<Reception, { kind: 'refused' }>): void {
+    this.#shelf.forget(status)
+    this.#over({ kind: 'uncacheable', reason, length })
     this.#waiters.settleAll({ kind: 'uncacheable', reason, response: undefined })
   }
 

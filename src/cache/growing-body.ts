@@ -24,6 +24,7 @@
 
 import { setImmediate } from 'node:timers/promises'
 import { OriginError } from '../errors.ts'
+import { BlockReaders } from './block-readers.ts'
 import { Blocks } from './blocks.ts'
 import type { Body, BodyReader } from './body.ts'
 import { BufferedBody } from './buffered-body.ts'
@@ -78,13 +79,11 @@ export class GrowingBody implements Body, ReadBody {
   readonly #windowBytes: number
   readonly #blocks: Blocks
   readonly #room: GrowingRoom
-  readonly #readers = new Set<PlacedReader>()
+  readonly #readers: BlockReaders
   #state: GrowingState = { kind: 'keeping' }
   #holds = 0
   /** While those who were given it before it turned to passing may still open it. */
   #lastTurn: Promise<void> | undefined
-  /** Readers in the first block that is there: it can be dropped when there are none. */
-  #lastReaders = 0
   #paused: PromiseWithResolvers<void> | undefined
   #onAbandoned: (() => void) | undefined
 
@@ -94,6 +93,7 @@ export class GrowingBody implements Body, ReadBody {
     this.#options = options
     this.#windowBytes = windowBytes
     this.#blocks = new Blocks(blockBytes)
+    this.#readers = new BlockReaders(this.#blocks)
     this.#room = new GrowingRoom(room, overheadBytes, blockBytes, maxBytes)
   }
 
@@ -139,7 +139,7 @@ export class GrowingBody implements Body, ReadBody {
       throw new Error('the body takes no more bytes')
     this.#blocks.append(chunk)
     this.#account()
-    this.#wake()
+    this.#readers.wake()
   }
 
   /** Resolves when the next bytes may come: at once, unless it passes and the slowest reader is too far behind. */
@@ -162,7 +162,7 @@ export class GrowingBody implements Body, ReadBody {
     const { reason } = this.#state
     this.#state = { kind: 'passed', reason }
     this.#drop()
-    this.#wake()
+    this.#readers.wake()
     return { kind: 'passed', reason }
   }
 
@@ -171,7 +171,7 @@ export class GrowingBody implements Body, ReadBody {
     if (this.#state.kind !== 'keeping' && this.#state.kind !== 'passing') return
     this.#state = { kind: 'failed', error }
     this.#drop()
-    this.#wake()
+    this.#readers.wake()
   }
 
   open(start: number, end: number | undefined, onReady: () => void): BodyReader {
@@ -212,17 +212,13 @@ export class GrowingBody implements Body, ReadBody {
   }
 
   onRead(reader: PlacedReader, from: number): void {
-    if (this.isJoinable || !this.#isInFirstBlock(from) || this.#isInFirstBlock(reader.position)) return
-    this.#lastReaders -= 1
-    if (this.#lastReaders === 0) this.#drop()
+    if (!this.isJoinable && this.#readers.hasLeftFirstBlock(reader, from)) this.#drop()
   }
 
   forget(reader: PlacedReader): void {
     if (!this.#readers.delete(reader)) return
     if (this.#state.kind === 'complete') this.#state.whole.release()
-    if (this.isJoinable) return
-    if (this.#isInFirstBlock(reader.position)) this.#lastReaders -= 1
-    if (this.#lastReaders === 0 || this.#readers.size === 0) this.#drop()
+    if (!this.isJoinable && this.#readers.hasGone(reader)) this.#drop()
   }
 
   #admit(moreBytes: number): void {
@@ -258,7 +254,7 @@ export class GrowingBody implements Body, ReadBody {
     this.#blocks.clear()
     for (let held = this.#readers.size + this.#holds; held > 0; held -= 1) whole.hold()
     const reservation = this.#room.handOver(whole.length)
-    this.#wake()
+    this.#readers.wake()
     return { kind: 'complete', body: whole, reservation }
   }
 
@@ -266,7 +262,7 @@ export class GrowingBody implements Body, ReadBody {
   #drop(): void {
     if (this.#lastTurn === undefined) {
       if (this.#readers.size === 0) this.#dropAll()
-      else this.#dropBeforeSlowest()
+      else this.#readers.dropRead()
     }
     this.#account()
     this.#paused?.resolve()
@@ -280,24 +276,8 @@ export class GrowingBody implements Body, ReadBody {
     this.#onAbandoned?.()
   }
 
-  #dropBeforeSlowest(): void {
-    let slowest = Number.POSITIVE_INFINITY
-    for (const { position } of this.#readers) slowest = Math.min(slowest, position)
-    this.#blocks.dropBefore(slowest)
-    this.#lastReaders = 0
-    for (const { position } of this.#readers) if (this.#isInFirstBlock(position)) this.#lastReaders += 1
-  }
-
-  #isInFirstBlock(position: number): boolean {
-    return position < this.#blocks.firstEnd
-  }
-
   #account(): void {
     if (this.#state.kind !== 'keeping') this.#room.settle(this.#blocks.memoryBytes, this.#state.kind === 'passing')
-  }
-
-  #wake(): void {
-    for (const reader of this.#readers) reader.wake()
   }
 }
 

@@ -8,9 +8,9 @@ import type { Clock } from '../clock.ts'
 import { contentLength } from '../http/content-length.ts'
 import { selectRanges, unsatisfiedRange } from '../http/range.ts'
 import type { Origin, OriginBody, OriginPriority, OriginRange, OriginResponse } from '../origin/origin.ts'
+import type { ContentTypeFor } from './answers.ts'
 import { negativeAnswer, passedAnswer } from './answers.ts'
 import { BufferedBody } from './buffered-body.ts'
-import type { ContentTypeFor } from './fill.ts'
 import type { AskedWith, CacheRules, Received, UncacheableReason } from './policy.ts'
 import { decide } from './policy.ts'
 import { encodingsFor } from './representation.ts'
@@ -82,9 +82,7 @@ export async function pass(
   }
   const contentType = contentTypeFor(objectKey, received.headers['content-type'])
   const source = resumable(received, body, { origin, objectKey, priority, signal })
-  const through = new StreamedBody(source, contentLength(received.headers))
-  const response = passedAnswer(received, contentType, through, encodingsFor(received, contentType, rules))
-  return { response, isStorable }
+  return { response: streamed(received, source, { contentType, rules }), isStorable }
 }
 
 /** Reasons that another answer's fields may not have; the others are those of its bytes. */
@@ -98,9 +96,19 @@ const OF_THE_FIELDS: ReadonlySet<UncacheableReason> = new Set([
 ])
 
 /** An answer whose content goes to one client as it comes. Owns the body. */
-export function streamed(received: Received, body: OriginBody): StoredResponse {
+export function streamed(
+  received: Received,
+  body: OriginBody,
+  cached?: {
+    readonly contentType: string | undefined
+    /** Of a cached route, whose answers may come in several codings. */
+    readonly rules: CacheRules
+  },
+): StoredResponse {
   const through = new StreamedBody(body, contentLength(received.headers))
-  return passedAnswer(received, received.headers['content-type'], through)
+  if (cached === undefined) return passedAnswer(received, received.headers['content-type'], through)
+  const { contentType, rules } = cached
+  return passedAnswer(received, contentType, through, encodingsFor(received, contentType, rules))
 }
 
 /**

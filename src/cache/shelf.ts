@@ -18,6 +18,7 @@ export interface ShelfOptions {
   readonly url: CacheKey
   /** What is there already, and is to be replaced. */
   readonly stored: StoredResponse | undefined
+  /** Whatever the priority is this time. */
   readonly isPlaylist: boolean
 }
 

@@ -1,6 +1,6 @@
 /** Every exchange is logged once, by its path, and what a client means to keep secret is not. */
 import { expect, test } from 'vitest'
-import { gate } from '../support/s3-socket-server.ts'
+import { gate, pausedAfter } from '../support/s3-socket-server.ts'
 import { openRequest, pattern, rawExchange, request, startShield } from '../support/shield.ts'
 
 test('a record holds the decoded path, the route, what was sent and how it ended', async () => {
@@ -89,11 +89,7 @@ test('an answer whose client leaves is recorded as left, with the bytes that wer
   const bytes = pattern(50_000)
   s3.put('a.ts', bytes)
   const rest = gate()
-  s3.on('a.ts', async (exchange) => {
-    await exchange.answerPart(10_000)
-    await rest.opened
-    await exchange.more()
-  })
+  s3.on('a.ts', pausedAfter(10_000, rest))
   const answer = await openRequest(port, { path: '/a.ts' })
   await answer.receivedBytes(10_000)
   answer.leave()

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { hmacAccess, hmacToken } from '../support/access-tokens.ts'
 import { encodedAnswer, playlist } from '../support/encoded.ts'
 import { startHttpShield } from '../support/http-shield.ts'
-import { gate } from '../support/s3-socket-server.ts'
+import { gate, pausedAfter } from '../support/s3-socket-server.ts'
 import { request, type ShieldOptions, startShield } from '../support/shield.ts'
 
 const PLAYLIST = '#EXTM3U\r\n#EXT-X-MAP:URI="init.mp4"\r\n#EXTINF:6,\r\n1.ts\r\nhttps://cdn.test/2.ts\r\n'
@@ -116,11 +116,7 @@ test('one that still arrives is waited for', async () => {
   const { s3, port, token } = await started()
   s3.put('vod/b.m3u8', PLAYLIST)
   const rest = gate()
-  s3.on('vod/b.m3u8', async (exchange) => {
-    await exchange.answerPart(20)
-    await rest.opened
-    await exchange.more()
-  })
+  s3.on('vod/b.m3u8', pausedAfter(20, rest))
   const asked = request(port, { path: `/vod/b.m3u8?token=${token}` })
   await s3.received(1)
   rest.open()

@@ -1,6 +1,6 @@
 /** Nobody waits for an object they did not ask for. */
 import { expect, test } from 'vitest'
-import { gate } from '../support/s3-socket-server.ts'
+import { gate, pausedAfter } from '../support/s3-socket-server.ts'
 import { openRequest, pattern, request, startShield, takenRequest, times } from '../support/shield.ts'
 
 test('a cold object is answered while the origin still owes the headers of another', async () => {
@@ -24,11 +24,7 @@ test('hits of one object go on while the body of another stalls half way', async
   const rest = gate()
   s3.put('stalled.ts', pattern(100_000, 1))
   s3.put('warm.ts', pattern(100_000, 2))
-  s3.on('stalled.ts', async (exchange) => {
-    await exchange.answerPart(1000)
-    await rest.opened
-    await exchange.more()
-  })
+  s3.on('stalled.ts', pausedAfter(1000, rest))
   await request(port, { path: '/warm.ts' })
   const stalled = await openRequest(port, { path: '/stalled.ts' })
   await stalled.receivedBytes(1000)

@@ -1,6 +1,6 @@
 /** However many ask for an object at once, the origin is asked once, and everyone gets what they asked for. */
 import { expect, test } from 'vitest'
-import { gate } from '../support/s3-socket-server.ts'
+import { gate, pausedAfter } from '../support/s3-socket-server.ts'
 import { openRequest, pattern, request, startShield, takenRequest, times } from '../support/shield.ts'
 
 const KEY = 'vod/1.ts'
@@ -72,11 +72,7 @@ test('clients who come while the body is half there share the fill, and a range 
   const bytes = pattern(300_000)
   s3.put(KEY, bytes)
   const rest = gate()
-  s3.on(KEY, async (exchange) => {
-    await exchange.answerPart(100_000)
-    await rest.opened
-    await exchange.more()
-  })
+  s3.on(KEY, pausedAfter(100_000, rest))
   const first = await openRequest(port, { path: PATH })
   await first.receivedBytes(100_000)
 

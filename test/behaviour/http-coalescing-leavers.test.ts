@@ -1,7 +1,7 @@
 /** Clients who leave take nothing from those who stay, whichever of them the origin was asked for. */
 import { describe, expect, test } from 'vitest'
 import { startHttpShield } from '../support/http-shield.ts'
-import { type Gate, gate, type HttpServer } from '../support/http-socket-server.ts'
+import { type Gate, gate, type HttpServer, pausedAfter } from '../support/http-socket-server.ts'
 import { openRequest, pattern, request, takenRequest, times } from '../support/shield.ts'
 
 const PATH = '/live/1.ts'
@@ -65,11 +65,7 @@ test('a client that leaves in the middle of the body ends it for nobody, the one
   const { origin, port } = await startHttpShield(CLOSING)
   const rest = gate()
   origin.put(PATH, BYTES, FIELDS)
-  origin.on(PATH, async (exchange) => {
-    await exchange.answerPart(1000)
-    await rest.opened
-    await exchange.more()
-  })
+  origin.on(PATH, pausedAfter(1000, rest))
   const first = await openRequest(port, { path: PATH })
   await first.receivedBytes(1000)
   const second = await openRequest(port, { path: PATH })

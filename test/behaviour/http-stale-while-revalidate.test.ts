@@ -4,7 +4,7 @@
  */
 import { describe, expect, test } from 'vitest'
 import { type HttpShield, type HttpShieldOptions, startHttpShield } from '../support/http-shield.ts'
-import { type Fields, gate, type HttpExchange } from '../support/http-socket-server.ts'
+import { type Fields, gate, type HttpExchange, pausedAfter } from '../support/http-socket-server.ts'
 import { type Answer, openRequest, pattern, request, times } from '../support/shield.ts'
 
 const PATH = '/live/index.m3u8'
@@ -77,11 +77,7 @@ test('a 200 takes the place of the stored answer once it is all there, and until
   const shield = await staleShield()
   const rest = gate()
   shield.origin.put(PATH, NEW, { 'Cache-Control': WINDOW, ETag: '"new"' })
-  shield.origin.on(PATH, async (exchange) => {
-    await exchange.answerPart(1000)
-    await rest.opened
-    await exchange.more()
-  })
+  shield.origin.on(PATH, pausedAfter(1000, rest))
   const first = await ask(shield)
   await shield.origin.received(2)
   const second = await ask(shield)

@@ -1,7 +1,7 @@
 /** Interim answers of an HTTP origin: they go on as they come, to everybody who waits, and are a part of no other answer. */
 import { expect, test } from 'vitest'
 import type { Answer } from '../support/http-client.ts'
-import { gate, type HttpExchange } from '../support/http-socket-server.ts'
+import { gate, type HttpExchange, pausedAfter } from '../support/http-socket-server.ts'
 import { startPackager } from '../support/packager.ts'
 import { hasAnswers, openRaw, parseAnswers, pattern, rawExchange, request } from '../support/shield.ts'
 
@@ -124,11 +124,7 @@ test('a request that waits behind another one on its connection does without: no
   const [first, second, hinted] = [gate(), gate(), gate()]
   origin.put('/1.ts', BYTES)
   origin.put('/2.ts', BYTES)
-  origin.on('/1.ts', async (exchange) => {
-    await exchange.answerPart(10_000)
-    await first.opened
-    await exchange.more()
-  })
+  origin.on('/1.ts', pausedAfter(10_000, first))
   origin.on('/2.ts', async (exchange) => {
     await exchange.interim(103, HINTS)
     hinted.open()

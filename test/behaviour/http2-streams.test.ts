@@ -14,7 +14,7 @@ import {
   resetFrame,
   uint32,
 } from '../support/raw-http2.ts'
-import { gate } from '../support/s3-socket-server.ts'
+import { gate, pausedAfter } from '../support/s3-socket-server.ts'
 import { pattern, type ShieldOptions, startShield, times } from '../support/shield.ts'
 
 const KEY = 'vod/1.ts'
@@ -135,11 +135,7 @@ test('a stream that its client resets is over for it alone, and the request to t
   s3.put(KEY, BYTES)
   s3.put('live', BYTES, { 'Cache-Control': 'no-store' })
   const rest = gate()
-  s3.on(KEY, async (exchange) => {
-    await exchange.answerPart(1000)
-    await rest.opened
-    await exchange.more()
-  })
+  s3.on(KEY, pausedAfter(1000, rest))
   s3.on('live', (exchange) => exchange.answerPart(1000))
   s3.on('silent', () => undefined)
   const session = await openSession(port)

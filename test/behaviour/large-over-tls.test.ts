@@ -6,7 +6,7 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { makeCertificate } from '../support/certificates.ts'
 import { OVER_TLS } from '../support/http2-client.ts'
 import { hasAnswers, parseAnswers, rawOn } from '../support/raw-client.ts'
-import { gate } from '../support/s3-socket-server.ts'
+import { gate, pausedAfter } from '../support/s3-socket-server.ts'
 import { pattern, type ShieldOptions, startShield } from '../support/shield.ts'
 
 const LENGTH = 24 * 1024 ** 2
@@ -32,11 +32,7 @@ describe.each(OVER_TLS)('$name', ({ open, request }) => {
     const { s3, port } = await secureShield()
     s3.put('a.mp4', BYTES)
     const rest = gate()
-    s3.on('a.mp4', async (exchange) => {
-      await exchange.answerPart(1000)
-      await rest.opened
-      await exchange.more()
-    })
+    s3.on('a.mp4', pausedAfter(1000, rest))
     const stopped = await open(port, { path: '/a.mp4' })
     await stopped.receivedBytes(1000)
     stopped.pause()

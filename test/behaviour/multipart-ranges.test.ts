@@ -1,6 +1,6 @@
 /** Several ranges come as multipart/byteranges (RFC 9110 §14.6) of exactly the length that was announced. */
 import { expect, test } from 'vitest'
-import { gate } from '../support/s3-socket-server.ts'
+import { gate, pausedAfter } from '../support/s3-socket-server.ts'
 import { type Answer, openRequest, pattern, request, startShield } from '../support/shield.ts'
 
 const LENGTH = 50_000
@@ -77,11 +77,7 @@ test('parts of a body that is still arriving come when their bytes do', async ()
   const { s3, port } = await startShield()
   const rest = gate()
   s3.put('a.ts', BYTES)
-  s3.on('a.ts', async (exchange) => {
-    await exchange.answerPart(10_000)
-    await rest.opened
-    await exchange.more()
-  })
+  s3.on('a.ts', pausedAfter(10_000, rest))
 
   const answer = await openRequest(port, { path: '/a.ts', headers: { Range: 'bytes=0-99,9900-10099,30000-30001,5-6' } })
   await answer.receivedBytes(300)

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { makeCertificate } from '../support/certificates.ts'
 import { OVER_TLS } from '../support/http2-client.ts'
-import { gate } from '../support/s3-socket-server.ts'
+import { gate, pausedAfter } from '../support/s3-socket-server.ts'
 import { pattern, type ShieldOptions, startShield, times } from '../support/shield.ts'
 
 const KEY = 'vod/1.ts'
@@ -92,11 +92,7 @@ describe.each(OVER_TLS)('$name', ({ request, open }) => {
     const { s3, port } = await secureShield()
     s3.put(KEY, BYTES)
     const rest = gate()
-    s3.on(KEY, async (exchange) => {
-      await exchange.answerPart(1000)
-      await rest.opened
-      await exchange.more()
-    })
+    s3.on(KEY, pausedAfter(1000, rest))
     const clients = await Promise.all(times(5, () => open(port, { path: PATH })))
     for (const client of clients) {
       await client.receivedBytes(1000)
@@ -114,11 +110,7 @@ describe.each(OVER_TLS)('$name', ({ request, open }) => {
     const { s3, port, accessRecords } = await secureShield()
     s3.put(KEY, BYTES)
     const rest = gate()
-    s3.on(KEY, async (exchange) => {
-      await exchange.answerPart(1000)
-      await rest.opened
-      await exchange.more()
-    })
+    s3.on(KEY, pausedAfter(1000, rest))
     const [staying, leaving] = [await open(port, { path: PATH }), await open(port, { path: PATH })]
     await leaving.receivedBytes(1000)
     leaving.leave()

@@ -1,6 +1,6 @@
 /** Requests behind requests: good ones are answered in order, and bad ones never get into the answer before them. */
 import { describe, expect, test } from 'vitest'
-import { gate } from '../support/s3-socket-server.ts'
+import { gate, pausedAfter } from '../support/s3-socket-server.ts'
 import {
   expectUnharmed,
   hasAnswers,
@@ -53,11 +53,7 @@ test('a request that expects a 100 behind an answer under way gets none into tha
   const rest = gate()
   s3.put('1', BYTES)
   s3.put('2', 'second')
-  s3.on('1', async (exchange) => {
-    await exchange.answerPart(10_000)
-    await rest.opened
-    await exchange.more()
-  })
+  s3.on('1', pausedAfter(10_000, rest))
   const connection = await openRaw(port)
   connection.write(get('/1'))
   await connection.until((received) => received.includes(BYTES.subarray(0, 10_000)))
@@ -160,11 +156,7 @@ describe.each(Object.entries(BEHIND))('%s', (_, behind) => {
     const rest = gate()
     shield.s3.put('secret', 'SECRET')
     shield.s3.put(name, BYTES)
-    shield.s3.on(name, async (exchange) => {
-      await exchange.answerPart(10_000)
-      await rest.opened
-      await exchange.more()
-    })
+    shield.s3.on(name, pausedAfter(10_000, rest))
     return { ...shield, finish: rest.open }
   }
 

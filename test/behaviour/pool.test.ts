@@ -1,6 +1,6 @@
 /** The origin gets no more connections than the configuration says, and who cannot be served hears so at once. */
 import { expect, test } from 'vitest'
-import { gate } from '../support/s3-socket-server.ts'
+import { gate, pausedAfter } from '../support/s3-socket-server.ts'
 import { pattern, request, startShield, takenRequest, times } from '../support/shield.ts'
 
 const LENGTH = 20_000
@@ -9,11 +9,7 @@ test('three hundred cold objects at once: two hundred connections, no more, and 
   const { s3, port, logRecords } = await startShield()
   for (const index of times(300, Number)) s3.put(`${index}.ts`, pattern(LENGTH, index))
   const all = gate()
-  s3.onAny(async (exchange) => {
-    await exchange.answerPart(1000)
-    await all.opened
-    await exchange.more()
-  })
+  s3.onAny(pausedAfter(1000, all))
   const clients = await Promise.all(times(300, (index) => takenRequest(port, { path: `/${index}.ts` })))
   await s3.received(200)
   expect(s3.requests).toHaveLength(200)

@@ -1,6 +1,6 @@
 /** A Range gets exactly the bytes RFC 9110 §14 gives it, out of memory and out of a body that is still arriving. */
 import { describe, expect, test } from 'vitest'
-import { gate } from '../support/s3-socket-server.ts'
+import { gate, pausedAfter } from '../support/s3-socket-server.ts'
 import { type Answer, openRequest, pattern, request, type Shield, startShield } from '../support/shield.ts'
 
 const LENGTH = 10_000
@@ -160,11 +160,7 @@ describe('of a body that is still arriving', () => {
     const shield = await startShield()
     const rest = gate()
     shield.s3.put('a.ts', BYTES)
-    shield.s3.on('a.ts', async (exchange) => {
-      await exchange.answerPart(5000)
-      await rest.opened
-      await exchange.more()
-    })
+    shield.s3.on('a.ts', pausedAfter(5000, rest))
     const filler = await openRequest(shield.port, { path: '/a.ts' })
     await filler.receivedBytes(5000)
     return { ...shield, finish: rest.open }

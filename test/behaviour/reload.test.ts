@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { loadConfig } from '../../src/config/load.ts'
 import { openRequest, request } from '../support/http-client.ts'
 import { bucket, configOf, running } from '../support/reloadable.ts'
-import { gate, type S3Server } from '../support/s3-socket-server.ts'
+import { gate, pausedAfter, type S3Server } from '../support/s3-socket-server.ts'
 import { pattern } from '../support/shield.ts'
 
 test('a route that is new answers, one that is gone is 404, and what is stored stays', async () => {
@@ -24,11 +24,7 @@ test('an answer that is under way goes on to its last byte, with the origin it b
   const bytes = pattern(300_000)
   const [old, next] = [await bucket({ 'a.ts': bytes }), await bucket({ 'a.ts': 'new' })]
   const rest = gate()
-  old.on('a.ts', async (exchange) => {
-    await exchange.answerPart(1000)
-    await rest.opened
-    await exchange.more()
-  })
+  old.on('a.ts', pausedAfter(1000, rest))
   const { app, ask, port } = await running(configOf({ spaces: { endpoint: old.endpoint } }))
   const begun = await openRequest(port, { path: '/a.ts' })
   await app.reload(configOf({ spaces: { endpoint: next.endpoint } }))

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { endAll, run, start } from '../cli/program.ts'
-import { type Gate, gate, type S3Server, startS3Server } from '../support/s3-socket-server.ts'
+import { type Gate, gate, pausedAfter, type S3Server, startS3Server } from '../support/s3-socket-server.ts'
 import { openRequest, pattern, request } from '../support/shield.ts'
 
 const KEY = 'vod/1.ts'
@@ -21,11 +21,7 @@ beforeEach(async () => {
   s3 = await startS3Server()
   rest = gate()
   s3.put(KEY, BYTES)
-  s3.on(KEY, async (exchange) => {
-    await exchange.answerPart(1000)
-    await rest.opened
-    await exchange.more()
-  })
+  s3.on(KEY, pausedAfter(1000, rest))
 })
 afterEach(async () => {
   await endAll()

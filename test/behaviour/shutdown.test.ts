@@ -1,6 +1,6 @@
 /** Told to end, the shield finishes what it has begun, takes on nothing new, and leaves no connection on either side. */
 import { expect, test } from 'vitest'
-import { gate } from '../support/s3-socket-server.ts'
+import { gate, pausedAfter } from '../support/s3-socket-server.ts'
 import {
   hasAnswers,
   openRaw,
@@ -24,11 +24,7 @@ async function halfWay(options: ShieldOptions = {}, headers: Readonly<Record<str
   const shield = await startShield({ graceMs: GRACE_MS, ...options })
   const rest = gate()
   shield.s3.put(KEY, BYTES, headers)
-  shield.s3.on(KEY, async (exchange) => {
-    await exchange.answerPart(1000)
-    await rest.opened
-    await exchange.more()
-  })
+  shield.s3.on(KEY, pausedAfter(1000, rest))
   return { ...shield, finish: () => rest.open() }
 }
 

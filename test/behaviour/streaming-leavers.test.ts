@@ -1,6 +1,6 @@
 /** A client may leave at any moment: a fill goes on without it, a body that only passes through ends with it. */
 import { expect, test } from 'vitest'
-import { type Exchange, gate } from '../support/s3-socket-server.ts'
+import { type Exchange, gate, pausedAfter } from '../support/s3-socket-server.ts'
 import { openRequest, pattern, request, startShield, takenRequest, times } from '../support/shield.ts'
 
 const KEY = 'vod/1.ts'
@@ -13,11 +13,7 @@ test('when all clients leave half way the fill goes on, and the next client has 
   const { s3, port, accessRecords } = await startShield({ pool: POOL })
   s3.put(KEY, BYTES)
   const rest = gate()
-  s3.on(KEY, async (exchange) => {
-    await exchange.answerPart(1000)
-    await rest.opened
-    await exchange.more()
-  })
+  s3.on(KEY, pausedAfter(1000, rest))
   const clients = await Promise.all(times(3, () => openRequest(port, { path: PATH })))
   for (const client of clients) {
     await client.receivedBytes(1000)
@@ -58,11 +54,7 @@ test('one client who leaves takes nothing from those who stay', async () => {
   const { s3, port, accessRecords } = await startShield()
   s3.put(KEY, BYTES)
   const rest = gate()
-  s3.on(KEY, async (exchange) => {
-    await exchange.answerPart(1000)
-    await rest.opened
-    await exchange.more()
-  })
+  s3.on(KEY, pausedAfter(1000, rest))
   const first = await openRequest(port, { path: PATH })
   const staying = await openRequest(port, { path: PATH })
   await first.receivedBytes(1000)

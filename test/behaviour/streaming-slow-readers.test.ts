@@ -4,7 +4,7 @@
  * The object is larger than what the kernel buffers between two sockets, so that stopping is felt by the shield.
  */
 import { expect, test } from 'vitest'
-import { gate } from '../support/s3-socket-server.ts'
+import { gate, pausedAfter } from '../support/s3-socket-server.ts'
 import { openRequest, pattern, request, startShield, times } from '../support/shield.ts'
 
 const KEY = 'vod/large.mp4'
@@ -17,11 +17,7 @@ test('clients that stop reading delay neither the fill nor the others, and the o
   const { s3, port } = await startShield(OPTIONS)
   s3.put(KEY, BYTES)
   const rest = gate()
-  s3.on(KEY, async (exchange) => {
-    await exchange.answerPart(1000)
-    await rest.opened
-    await exchange.more()
-  })
+  s3.on(KEY, pausedAfter(1000, rest))
   const stopped = await Promise.all(times(3, () => openRequest(port, { path: PATH })))
   for (const client of stopped) {
     await client.receivedBytes(1000)

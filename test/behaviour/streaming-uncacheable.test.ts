@@ -1,6 +1,6 @@
 /** What may not or cannot be kept is passed through, to each client its own, at that client's pace. */
 import { expect, test } from 'vitest'
-import { gate } from '../support/s3-socket-server.ts'
+import { gate, pausedAfter } from '../support/s3-socket-server.ts'
 import { openRequest, pattern, request, startShield, takenRequest, times } from '../support/shield.ts'
 
 const KEY = 'live/1.ts'
@@ -70,11 +70,7 @@ test('where fills under way leave no room an object is passed through, and kept 
   s3.put(KEY, bytes)
   s3.put('live/2.ts', other)
   const rest = gate()
-  s3.on(KEY, async (exchange) => {
-    await exchange.answerPart(1000)
-    await rest.opened
-    await exchange.more()
-  })
+  s3.on(KEY, pausedAfter(1000, rest))
   const filling = await openRequest(port, { path: PATH })
   await filling.receivedBytes(1000)
   for (const _ of [1, 2]) {

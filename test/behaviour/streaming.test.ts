@@ -1,6 +1,6 @@
 /** Bytes go on to the clients as they come from the origin, from the first one, to everyone who has joined. */
 import { expect, test } from 'vitest'
-import { type Exchange, gate, type S3Server } from '../support/s3-socket-server.ts'
+import { type Exchange, gate, pausedAfter, type S3Server } from '../support/s3-socket-server.ts'
 import { openRequest, pattern, startShield } from '../support/shield.ts'
 
 const KEY = 'vod/1.ts'
@@ -69,11 +69,7 @@ test('a body that nobody can keep is passed on as it comes, too', async () => {
   const bytes = pattern(50_000)
   s3.put(KEY, bytes, { 'cache-control': 'no-store' })
   const rest = gate()
-  s3.on(KEY, async (exchange) => {
-    await exchange.answerPart(1000)
-    await rest.opened
-    await exchange.more()
-  })
+  s3.on(KEY, pausedAfter(1000, rest))
   const client = await openRequest(port, { path: PATH })
   await client.receivedBytes(1000)
   expect(client.received().equals(bytes.subarray(0, 1000))).toBe(true)

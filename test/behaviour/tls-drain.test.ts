@@ -6,7 +6,7 @@ import { expect, onTestFinished, test, vi } from 'vitest'
 import { makeCertificate } from '../support/certificates.ts'
 import { OVER_TLS, openOn, openSession, requestOn } from '../support/http2-client.ts'
 import { END_STREAM, FRAME, frame, getFrame, NO_ERROR, openRawHttp2, uint32 } from '../support/raw-http2.ts'
-import { gate } from '../support/s3-socket-server.ts'
+import { gate, pausedAfter } from '../support/s3-socket-server.ts'
 import { pattern, startShield } from '../support/shield.ts'
 
 const KEY = 'vod/1.ts'
@@ -17,11 +17,7 @@ async function halfWay() {
   const shield = await startShield({ listen: { tls: makeCertificate() }, pool: { maxFreeSockets: 0 } })
   shield.s3.put(KEY, BYTES)
   const rest = gate()
-  shield.s3.on(KEY, async (exchange) => {
-    await exchange.answerPart(1000)
-    await rest.opened
-    await exchange.more()
-  })
+  shield.s3.on(KEY, pausedAfter(1000, rest))
   return { ...shield, finish: rest.open }
 }
 

@@ -5,9 +5,9 @@
  */
 
 import { expect, onTestFinished } from 'vitest'
+import type { ContentTypeFor } from '../../src/cache/answers.ts'
 import { Cache } from '../../src/cache/cache.ts'
 import type { Answer, CacheRequest } from '../../src/cache/cache-request.ts'
-import type { ContentTypeFor } from '../../src/cache/fill.ts'
 import type { FillFailure } from '../../src/cache/fills-under-way.ts'
 import type { EvictionPolicy } from '../../src/cache/make-eviction.ts'
 import { makeEviction } from '../../src/cache/make-eviction.ts'

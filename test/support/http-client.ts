@@ -5,6 +5,7 @@
 import { once } from 'node:events'
 import { type IncomingMessage, request as startHttpRequest } from 'node:http'
 import { request as startHttpsRequest } from 'node:https'
+import type { Readable } from 'node:stream'
 
 export interface RequestOptions {
   /** @default 'GET' */
@@ -55,21 +56,14 @@ export async function request(port: number, options: RequestOptions): Promise<An
 }
 
 /** Resolves with the headers. @throws when the connection ends before they came, or the signal fires */
-export async function openRequest(
-  port: number,
-  { method = 'GET', path, headers = {}, body, isSecure = false }: RequestOptions,
-  signal?: AbortSignal,
-): Promise<OpenAnswer> {
-  const fields = Object.entries(headers).map(([name, value]): [string, string | string[]] => [
-    name,
-    typeof value === 'string' ? value : [...value],
-  ])
+export async function openRequest(port: number, options: RequestOptions, signal?: AbortSignal): Promise<OpenAnswer> {
+  const { method = 'GET', path, body, isSecure = false } = options
   const message = (isSecure ? startHttpsRequest : startHttpRequest)({
     host: '127.0.0.1',
     port,
     method,
     path,
-    headers: Object.fromEntries(fields),
+    headers: fieldsOf(options),
     agent: false,
     ...(isSecure && { rejectUnauthorized: false }),
     ...(signal && { signal }),
@@ -82,6 +76,23 @@ export async function openRequest(
 }
 
 function follow(response: IncomingMessage): OpenAnswer {
+  const rawHeaders = pairsOf(response.rawHeaders)
+  const head: AnswerHead = {
+    status: response.statusCode ?? 0,
+    reason: response.statusMessage ?? '',
+    httpVersion: response.httpVersion,
+    rawHeaders,
+    headers: joined(rawHeaders),
+  }
+  return openAnswer(head, response, { isWhole: () => response.complete, leave: () => void response.destroy() })
+}
+
+/** @param isWhole asked when the stream has closed */
+export function openAnswer(
+  head: AnswerHead,
+  stream: Readable,
+  { isWhole, leave }: { readonly isWhole: () => boolean; readonly leave: () => void },
+): OpenAnswer {
   const chunks: Buffer[] = []
   let byteCount = 0
   let isOver = false
@@ -89,24 +100,18 @@ function follow(response: IncomingMessage): OpenAnswer {
   const changed = () => {
     for (const check of [...waiters]) check()
   }
-  response.on('data', (chunk: Buffer) => {
+  stream.on('data', (chunk: Buffer) => {
     chunks.push(chunk)
     byteCount += chunk.length
     changed()
   })
-  const head: AnswerHead = {
-    status: response.statusCode ?? 0,
-    reason: response.statusMessage ?? '',
-    httpVersion: response.httpVersion,
-    rawHeaders: pairsOf(response.rawHeaders),
-    headers: joined(pairsOf(response.rawHeaders)),
-  }
+  // `close` tells what it was.
+  stream.on('error', () => undefined)
   const ended = new Promise<Answer>((resolve) => {
-    response.on('error', () => undefined)
-    response.once('close', () => {
+    stream.once('close', () => {
       isOver = true
       changed()
-      resolve({ ...head, body: Buffer.concat(chunks), isWhole: response.complete })
+      resolve({ ...head, body: Buffer.concat(chunks), isWhole: isWhole() })
     })
   })
   return {
@@ -123,10 +128,16 @@ function follow(response: IncomingMessage): OpenAnswer {
         waiters.add(check)
         check()
       }),
-    pause: () => void response.pause(),
-    resume: () => void response.resume(),
-    leave: () => void response.destroy(),
+    pause: () => void stream.pause(),
+    resume: () => void stream.resume(),
+    leave,
   }
+}
+
+/** As Node's clients want them. */
+export function fieldsOf({ headers = {} }: RequestOptions): Record<string, string | string[]> {
+  const fields = Object.entries(headers).map(([name, value]) => [name, typeof value === 'string' ? value : [...value]])
+  return Object.fromEntries(fields)
 }
 
 /** Name, value, name, value … two by two. */
@@ -158,20 +169,14 @@ export interface TakenRequest {
  * Resolves when the server has taken the request in hand, which it tells by `100 Continue`: from then on it counts as
  * waiting for its answer, and a test may go on with what is to happen meanwhile.
  */
-export async function takenRequest(
-  port: number,
-  { method, path, headers = {} }: RequestOptions,
-): Promise<TakenRequest> {
-  const fields = Object.entries(headers).map(([name, value]): [string, string | string[]] => [
-    name,
-    typeof value === 'string' ? value : [...value],
-  ])
+export async function takenRequest(port: number, options: RequestOptions): Promise<TakenRequest> {
+  const { method = 'GET', path } = options
   const message = startHttpRequest({
     host: '127.0.0.1',
     port,
-    method: method ?? 'GET',
+    method,
     path,
-    headers: { ...Object.fromEntries(fields), Expect: '100-continue' },
+    headers: { ...fieldsOf(options), Expect: '100-continue' },
     agent: false,
   })
   const answer = once(message, 'response').then(([response]) => follow(response as IncomingMessage))

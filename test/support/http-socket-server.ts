@@ -19,9 +19,9 @@ import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { createServer as createTlsServer } from 'node:tls'
 import { RequestReader } from './request-reader.ts'
-import { decide, type Gate, gate } from './s3-socket-server.ts'
+import { decide } from './s3-socket-server.ts'
 
-export { type Gate, gate }
+export { type Gate, gate, pausedAfter } from './gate.ts'
 
 /** A value that is a list is sent as several fields; one that is undefined is left out. Sent in their order, as latin1. */
 export type Fields = Readonly<Record<string, string | readonly string[] | undefined>>

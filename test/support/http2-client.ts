@@ -8,8 +8,10 @@ import { onTestFinished } from 'vitest'
 import {
   type Answer,
   type AnswerHead,
+  fieldsOf,
   joined,
   type OpenAnswer,
+  openAnswer,
   openRequest,
   pairsOf,
   type RequestOptions,
@@ -42,12 +44,9 @@ export async function openSession(
 
 /** On a session, with its headers there. @throws when it is reset before */
 export async function openOn(session: ClientHttp2Session, options: RequestOptions): Promise<OpenAnswer> {
-  const { method = 'GET', path, headers = {}, body } = options
-  const fields = Object.entries(headers).map(([name, value]): [string, string | string[]] => [
-    name.toLowerCase(),
-    typeof value === 'string' ? value : [...value],
-  ])
-  const { host, ...others } = Object.fromEntries(fields)
+  const { method = 'GET', path, body } = options
+  const fields = Object.entries(fieldsOf(options)).map(([name, value]) => [name.toLowerCase(), value])
+  const { host, ...others }: Record<string, string | string[]> = Object.fromEntries(fields)
   const stream = session.request(
     { ':method': method, ':path': path, ...(host !== undefined && { ':authority': String(host) }), ...others },
     { endStream: body === undefined },
@@ -62,24 +61,10 @@ export async function requestOn(session: ClientHttp2Session, options: RequestOpt
 }
 
 function follow(stream: ClientHttp2Stream, rawHeaders: string[]): OpenAnswer {
-  const chunks: Buffer[] = []
-  let byteCount = 0
-  let isOver = false
   let hasEnded = false
-  const waiters = new Set<() => void>()
-  const changed = () => {
-    for (const check of [...waiters]) check()
-  }
-  stream.on('data', (chunk: Buffer) => {
-    chunks.push(chunk)
-    byteCount += chunk.length
-    changed()
-  })
   stream.once('end', () => {
     hasEnded = true
   })
-  // `close` tells what it was.
-  stream.on('error', () => undefined)
   const pairs = pairsOf(rawHeaders)
   const head: AnswerHead = {
     status: Number(pairs.find(([name]) => name === ':status')?.[1]),
@@ -88,32 +73,10 @@ function follow(stream: ClientHttp2Stream, rawHeaders: string[]): OpenAnswer {
     rawHeaders: pairs,
     headers: joined(pairs),
   }
-  const ended = new Promise<Answer>((resolve) => {
-    stream.once('close', () => {
-      isOver = true
-      changed()
-      const isWhole = hasEnded && stream.rstCode === constants.NGHTTP2_NO_ERROR && !stream.aborted
-      resolve({ ...head, body: Buffer.concat(chunks), isWhole })
-    })
-  })
-  return {
-    ...head,
-    ended,
-    received: () => Buffer.concat(chunks),
-    receivedBytes: (count) =>
-      new Promise((resolve) => {
-        const check = () => {
-          if (byteCount < count && !isOver) return
-          waiters.delete(check)
-          resolve()
-        }
-        waiters.add(check)
-        check()
-      }),
-    pause: () => void stream.pause(),
-    resume: () => void stream.resume(),
+  return openAnswer(head, stream, {
+    isWhole: () => hasEnded && stream.rstCode === constants.NGHTTP2_NO_ERROR && !stream.aborted,
     leave: () => stream.close(constants.NGHTTP2_CANCEL),
-  }
+  })
 }
 
 /** The same client for each version that is spoken over TLS. */

@@ -18,16 +18,7 @@ import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Serv
 import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 
-/** Something to wait for, opened by the test: order without sleeping. */
-export interface Gate {
-  readonly opened: Promise<void>
-  open(): void
-}
-
-export function gate(): Gate {
-  const { promise, resolve } = Promise.withResolvers<void>()
-  return { opened: promise, open: resolve }
-}
+export { type Gate, gate, pausedAfter } from './gate.ts'
 
 export interface S3Object {
   readonly bytes: Buffer
