@@ -18,8 +18,10 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { createServer as createTlsServer } from 'node:tls'
+import { CountedSockets, type SocketCounts } from './counted-sockets.ts'
+import { decide } from './object-outcome.ts'
 import { RequestReader } from './request-reader.ts'
-import { decide } from './s3-socket-server.ts'
+import { type Scripted, script } from './server-script.ts'
 
 export { type Gate, gate, pausedAfter } from './gate.ts'
 
@@ -99,21 +101,16 @@ export interface HttpServerOptions {
   readonly port?: number
 }
 
-export interface HttpServer {
+/** A script by `target`. */
+export interface HttpServer extends Scripted<HttpHandler> {
   /** `http://127.0.0.1:PORT` */
   readonly url: string
   readonly port: number
   readonly requests: readonly HttpRequest[]
-  readonly sockets: { readonly open: number; readonly peak: number; readonly opened: number; readonly closed: number }
+  readonly sockets: SocketCounts
   /** Stores what is served under a target, its query included. There is always an ETag; give one to have another. */
   put(target: string, bytes: Buffer | string, fields?: Fields): void
   delete(target: string): void
-  /** Every request for `target` goes to `handler`, instead of any earlier one; without it, back to the ordinary answer. */
-  on(target: string, handler?: HttpHandler): void
-  /** The next requests for `target` go to these handlers, one each; after that `on` or the ordinary answer. */
-  once(target: string, ...handlers: readonly HttpHandler[]): void
-  /** Requests that no `on` or `once` takes go to `handler`. */
-  onAny(handler?: HttpHandler): void
   requestsFor(target: string): readonly HttpRequest[]
   /** Resolves when `count` requests have arrived since the start. */
   received(count: number): Promise<void>
@@ -139,62 +136,36 @@ interface Connection {
 
 export async function startHttpServer(options: HttpServerOptions = {}): Promise<HttpServer> {
   const objects = new Map<string, Stored>()
-  const always = new Map<string, HttpHandler>()
-  const next = new Map<string, HttpHandler[]>()
   const requests: HttpRequest[] = []
   const connections = new Set<Connection>()
-  const sockets = { open: 0, peak: 0, opened: 0, closed: 0 }
-  const waiters = new Set<() => void>()
-  let anyHandler: HttpHandler = ordinary
+  const sockets = new CountedSockets()
+  const { take, ...scripted } = script<HttpHandler>(ordinary)
   let entityTags = 0
-
-  const changed = () => {
-    for (const check of [...waiters]) check()
-  }
-  const until = (isSo: () => boolean): Promise<void> =>
-    new Promise((resolve) => {
-      const check = () => {
-        if (!isSo()) return
-        waiters.delete(check)
-        resolve()
-      }
-      waiters.add(check)
-      check()
-    })
 
   const onRequest = (connection: Connection, request: HttpRequest) => {
     connection.isBusy = true
     requests.push(request)
-    changed()
+    sockets.changed()
     const nth = requests.filter(({ target }) => target === request.target).length
     const exchange = createExchange(connection, request, nth, objects.get(request.target))
-    const handler = next.get(request.target)?.shift() ?? always.get(request.target) ?? anyHandler
+    const handler = take(request.target)
     // A handler that fails is a broken test: the client sees a reset, and the test fails on that.
     const run = async () => handler(exchange)
     run().catch(() => exchange.reset())
   }
 
   const onConnection = (socket: Socket) => {
-    sockets.opened += 1
-    sockets.open += 1
-    sockets.peak = Math.max(sockets.peak, sockets.open)
     const { promise: closed, resolve: onClosed } = Promise.withResolvers<void>()
-    const connection: Connection = { number: sockets.opened, socket, closed, isBusy: false }
-    connections.add(connection)
-    const reader = new RequestReader(connection.number, (request) => onRequest(connection, request))
-    socket.setNoDelay(true)
-    socket.on('data', (bytes: Buffer) => reader.push(bytes))
-    // A client that resets its connection is an ordinary event here; 'close' follows.
-    socket.on('error', () => socket.destroy())
-    socket.once('close', () => {
+    const number = sockets.add(socket, () => {
       reader.end()
       connections.delete(connection)
-      sockets.open -= 1
-      sockets.closed += 1
       onClosed()
-      changed()
     })
-    changed()
+    const connection: Connection = { number, socket, closed, isBusy: false }
+    connections.add(connection)
+    const reader = new RequestReader(number, (request) => onRequest(connection, request))
+    socket.setNoDelay(true)
+    socket.on('data', (bytes: Buffer) => reader.push(bytes))
   }
 
   const server = options.tls === undefined ? createServer(onConnection) : createTlsServer(options.tls, onConnection)
@@ -208,23 +179,16 @@ export async function startHttpServer(options: HttpServerOptions = {}): Promise<
     url: `${options.tls === undefined ? 'http' : 'https'}://127.0.0.1:${port}`,
     port,
     requests,
-    sockets,
+    sockets: sockets.counts,
     put(target, content, fields = {}) {
       entityTags += 1
       objects.set(target, { bytes: Buffer.from(content), fields: { ETag: `"v${entityTags}"`, ...fields } })
     },
     delete: (target) => void objects.delete(target),
-    on(target, handler) {
-      if (handler === undefined) always.delete(target)
-      else always.set(target, handler)
-    },
-    once: (target, ...handlers) => void next.set(target, [...(next.get(target) ?? []), ...handlers]),
-    onAny: (handler = ordinary) => {
-      anyHandler = handler
-    },
+    ...scripted,
     requestsFor: (target) => requests.filter((request) => request.target === target),
-    received: (count) => until(() => requests.length >= count),
-    socketsAtMost: (count) => until(() => sockets.open <= count),
+    received: (count) => sockets.until(() => requests.length >= count),
+    socketsAtMost: (count) => sockets.atMost(count),
     closeIdle: () => {
       for (const { socket, isBusy } of connections) if (!isBusy) socket.end()
     },

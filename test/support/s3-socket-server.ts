@@ -17,6 +17,9 @@ import { once } from 'node:events'
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
+import { CountedSockets, type SocketCounts } from './counted-sockets.ts'
+import { decide } from './object-outcome.ts'
+import { type Scripted, script } from './server-script.ts'
 
 export { type Gate, gate, pausedAfter } from './gate.ts'
 
@@ -75,22 +78,17 @@ export interface S3ServerOptions {
   readonly tls?: { readonly cert: string; readonly key: string }
 }
 
-export interface S3Server {
+/** A script by `key`. */
+export interface S3Server extends Scripted<S3Handler> {
   /** `http://127.0.0.1:PORT`, without a bucket. */
   readonly endpoint: string
   readonly port: number
   readonly bucket: string
   readonly requests: readonly S3Request[]
-  readonly sockets: { readonly open: number; readonly peak: number; readonly opened: number; readonly closed: number }
+  readonly sockets: SocketCounts
   /** Stores an object and gives back what will be served: the ETag is the body's MD5 unless `headers` has another. */
   put(key: string, bytes: Buffer | string, headers?: Readonly<Record<string, string>>): S3Object
   delete(key: string): void
-  /** Every request for `key` goes to `handler`, instead of any earlier one; without it, back to the ordinary answer. */
-  on(key: string, handler?: S3Handler): void
-  /** The next requests for `key` go to these handlers, one each; after that `on` or the ordinary answer. */
-  once(key: string, ...handlers: readonly S3Handler[]): void
-  /** Requests that no `on` or `once` takes go to `handler`. */
-  onAny(handler?: S3Handler): void
   requestsFor(key: string): readonly S3Request[]
   /** Resolves when `count` requests have arrived since the start. */
   received(count: number): Promise<void>
@@ -102,28 +100,11 @@ export interface S3Server {
 export async function startS3Server(options: S3ServerOptions = {}): Promise<S3Server> {
   const bucket = options.bucket ?? 'media'
   const objects = new Map<string, S3Object>()
-  const always = new Map<string, S3Handler>()
-  const next = new Map<string, S3Handler[]>()
   const counts = new Map<string, number>()
   const requests: S3Request[] = []
   const connections = new Map<Socket, number>()
-  const sockets = { open: 0, peak: 0, opened: 0, closed: 0 }
-  const waiters = new Set<() => void>()
-  let anyHandler: S3Handler = ordinary
-
-  const changed = () => {
-    for (const check of [...waiters]) check()
-  }
-  const until = (isSo: () => boolean): Promise<void> =>
-    new Promise((resolve) => {
-      const check = () => {
-        if (!isSo()) return
-        waiters.delete(check)
-        resolve()
-      }
-      waiters.add(check)
-      check()
-    })
+  const sockets = new CountedSockets()
+  const { take, ...scripted } = script<S3Handler>(ordinary)
 
   const onRequest = (message: IncomingMessage, response: ServerResponse) => {
     message.resume()
@@ -135,11 +116,10 @@ export async function startS3Server(options: S3ServerOptions = {}): Promise<S3Se
     const nth = (counts.get(key ?? '') ?? 0) + 1
     counts.set(key ?? '', nth)
     requests.push(request)
-    changed()
+    sockets.changed()
     const object = key === undefined ? undefined : objects.get(key)
     const exchange = createExchange(request, nth, message, response, object)
-    const queued = next.get(key ?? '')?.shift()
-    const handler = queued ?? always.get(key ?? '') ?? anyHandler
+    const handler = take(key ?? '')
     // A handler that fails is a broken test: the client sees a reset, and the test fails on that.
     const run = async () => handler(exchange)
     run().catch(() => exchange.reset())
@@ -151,19 +131,10 @@ export async function startS3Server(options: S3ServerOptions = {}): Promise<S3Se
   server.headersTimeout = 0
   server.on('connection', (socket: Socket) => {
     if (connections.has(socket)) return
-    sockets.opened += 1
-    sockets.open += 1
-    sockets.peak = Math.max(sockets.peak, sockets.open)
-    connections.set(socket, sockets.opened)
-    // A client that resets its connection is an ordinary event here; 'close' follows.
-    socket.on('error', () => socket.destroy())
-    socket.once('close', () => {
-      connections.delete(socket)
-      sockets.open -= 1
-      sockets.closed += 1
-      changed()
-    })
-    changed()
+    connections.set(
+      socket,
+      sockets.add(socket, () => connections.delete(socket)),
+    )
   })
   server.listen({ port: 0, host: '127.0.0.1', backlog: 1024 })
   await once(server, 'listening')
@@ -174,7 +145,7 @@ export async function startS3Server(options: S3ServerOptions = {}): Promise<S3Se
     port,
     bucket,
     requests,
-    sockets,
+    sockets: sockets.counts,
     put(key, content, headers = {}) {
       const bytes = Buffer.from(content)
       const object: S3Object = {
@@ -190,17 +161,10 @@ export async function startS3Server(options: S3ServerOptions = {}): Promise<S3Se
       return object
     },
     delete: (key) => void objects.delete(key),
-    on(key, handler) {
-      if (handler === undefined) always.delete(key)
-      else always.set(key, handler)
-    },
-    once: (key, ...handlers) => void next.set(key, [...(next.get(key) ?? []), ...handlers]),
-    onAny: (handler = ordinary) => {
-      anyHandler = handler
-    },
+    ...scripted,
     requestsFor: (key) => requests.filter((request) => request.key === key),
-    received: (count) => until(() => requests.length >= count),
-    socketsAtMost: (count) => until(() => sockets.open <= count),
+    received: (count) => sockets.until(() => requests.length >= count),
+    socketsAtMost: (count) => sockets.atMost(count),
     async close() {
       const closed = once(server, 'close')
       server.close()
@@ -324,31 +288,4 @@ function storeHeaders(): Record<string, string> {
     'x-rgw-object-type': 'Normal',
     server: 'Ceph Object Gateway (pacific)',
   }
-}
-
-type Outcome =
-  | { readonly status: 304 }
-  | { readonly status: 412 }
-  | { readonly status: 416 }
-  | { readonly status: 200 | 206; readonly first: number; readonly last: number }
-
-/** What conditions and a range make of a request for an object. */
-export function decide(headers: IncomingHttpHeaders, { bytes, headers: stored }: S3Object): Outcome {
-  const etag = stored['etag'] ?? ''
-  const ifMatch = headers['if-match']
-  if (ifMatch !== undefined && ifMatch !== '*' && ifMatch !== etag) return { status: 412 }
-  const ifNoneMatch = headers['if-none-match']
-  if (ifNoneMatch !== undefined) {
-    if (ifNoneMatch === '*' || ifNoneMatch === etag) return { status: 304 }
-  } else {
-    const since = Date.parse(headers['if-modified-since'] ?? '')
-    if (Date.parse(stored['last-modified'] ?? '') <= since) return { status: 304 }
-  }
-  const whole = { status: 200, first: 0, last: bytes.length - 1 } as const
-  const [, from = '', to = ''] = /^bytes=(\d*)-(\d*)(?:,.*)?$/.exec(headers['range'] ?? '') ?? []
-  if (from === '' && to === '') return whole
-  if (from !== '' && to !== '' && Number(to) < Number(from)) return whole
-  const first = from === '' ? Math.max(0, bytes.length - Number(to)) : Number(from)
-  const last = from === '' || to === '' ? bytes.length - 1 : Math.min(Number(to), bytes.length - 1)
-  return first > last ? { status: 416 } : { status: 206, first, last }
 }
