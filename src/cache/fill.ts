@@ -210,7 +210,7 @@ export class Fill {
     kept: Given | undefined,
   ): Promise<void> {
     try {
-      for await (const chunk of source) body.append(chunk)
+      await source.readInto((chunk) => body.append(chunk))
       body.complete()
     } catch (error) {
       source.destroy()

@@ -92,27 +92,25 @@ export class ResumingBody implements OriginBody {
     }
   }
 
-  async next(): Promise<IteratorResult<Buffer, undefined>> {
-    await this.ready()
-    for (;;) {
-      const state = this.#state
-      if (state.kind !== 'reading') return this.#afterwards()
-      try {
+  next(): Promise<IteratorResult<Buffer, undefined>> {
+    return this.#read(async (source) => {
+      const result = await source.next()
+      if (result.done === true) return DONE
+      const chunk = this.#withoutKnown(result.value)
+      return chunk.length > 0 ? { done: false, value: this.#taken(chunk) } : undefined
+    })
+  }
+
+  async readInto(take: (chunk: Buffer) => void): Promise<void> {
+    await this.#read(async (source, isWhole) => {
+      await source.readInto((lent) => {
+        const chunk = this.#withoutKnown(lent)
+        if (chunk.length > 0) this.#hand(this.#taken(chunk), take)
         // Such an origin has more to give than the part.
-        if (state.isWhole && this.#position === this.#part.end) return this.#finish(state.source, true)
-        const result = await state.source.next()
-        if (result.done === true) {
-          if (this.#position === this.#part.end) return this.#finish(state.source, false)
-          throw new OriginError('broken', `the body ended at ${this.#position} of ${this.#part.end}`)
-        }
-        const chunk = this.#withoutKnown(result.value)
-        if (chunk.length > 0) return this.#take(chunk)
-      } catch (error) {
-        // The last byte is all that was wanted of this connection.
-        if (this.#position === this.#part.end && this.#state === state) return this.#finish(state.source, true)
-        await this.#resume(asOriginError(error))
-      }
-    }
+        if (isWhole && this.#position === this.#part.end && this.#part.end < this.#part.total) source.destroy()
+      })
+      return DONE
+    })
   }
 
   async return(): Promise<IteratorResult<Buffer, undefined>> {
@@ -127,6 +125,29 @@ export class ResumingBody implements OriginBody {
 
   [Symbol.asyncIterator](): this {
     return this
+  }
+
+  /** @param step resolves to what came, or to undefined where that is here already */
+  async #read(
+    step: (source: OriginBody, isWhole: boolean) => Promise<IteratorResult<Buffer, undefined> | undefined>,
+  ): Promise<IteratorResult<Buffer, undefined>> {
+    await this.ready()
+    for (;;) {
+      const state = this.#state
+      if (state.kind !== 'reading') return this.#afterwards()
+      try {
+        if (state.isWhole && this.#position === this.#part.end) return this.#finish(state.source, true)
+        const result = await step(state.source, state.isWhole)
+        if (result === undefined) continue
+        if (result.done !== true) return result
+        if (this.#position === this.#part.end) return this.#finish(state.source, false)
+        throw new OriginError('broken', `the body ended at ${this.#position} of ${this.#part.end}`)
+      } catch (error) {
+        // The last byte is all that was wanted of this connection.
+        if (this.#position === this.#part.end && this.#state === state) return this.#finish(state.source, true)
+        await this.#resume(asOriginError(error))
+      }
+    }
   }
 
   #afterwards(): IteratorReturnResult<undefined> {
@@ -157,13 +178,22 @@ export class ResumingBody implements OriginBody {
     return chunk.subarray(known, known + this.#part.end - this.#position)
   }
 
-  #take(chunk: Buffer): IteratorResult<Buffer, undefined> {
+  #taken(chunk: Buffer): Buffer {
     const { start, end } = this.#part
     if (this.#position + chunk.length > end) {
       throw this.#give(new OriginError('broken', `more than the announced ${end - start} bytes arrived`))
     }
     this.#position += chunk.length
-    return { done: false, value: chunk }
+    return chunk
+  }
+
+  /** What the reader has against its bytes is no reason to ask for them again. */
+  #hand(chunk: Buffer, take: (chunk: Buffer) => void): void {
+    try {
+      take(chunk)
+    } catch (error) {
+      throw this.#give(asOriginError(error))
+    }
   }
 
   /** @throws {OriginError} when it is over */

@@ -19,6 +19,7 @@ type StreamedState =
 /** The content of an answer that has none. */
 export const NO_BYTES: OriginBody = {
   next: () => Promise.resolve({ done: true, value: undefined }),
+  readInto: () => Promise.resolve(),
   destroy: () => undefined,
   [Symbol.asyncIterator]: () => NO_BYTES,
 }

@@ -7,8 +7,10 @@
  */
 import { type AgentOptions, type ClientRequest, type ClientRequestArgs, Agent as HttpAgent } from 'node:http'
 import { Agent as HttpsAgent, type RequestOptions } from 'node:https'
+import type { OnReadOpts, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Clock } from '../clock.ts'
+import { readingIntoOwn } from './read-buffers.ts'
 
 declare module 'node:http' {
   interface Agent {
@@ -69,8 +71,9 @@ class TimedHttpAgent extends HttpAgent {
     this.#timeouts = new Timeouts(options, 'connect')
   }
 
-  override createConnection(...args: Parameters<HttpAgent['createConnection']>): Duplex | null | undefined {
-    return this.#timeouts.watchSocket(super.createConnection(...args))
+  override createConnection(...[options, onCreated]: Parameters<HttpAgent['createConnection']>): Duplex {
+    const connect = (onread: OnReadOpts) => super.createConnection({ ...options, onread } as typeof options, onCreated)
+    return this.#timeouts.watchSocket(readingIntoOwn(false, connect as (onread: OnReadOpts) => Socket))
   }
 
   override addRequest(request: ClientRequest, options: ClientRequestArgs): void {
@@ -89,8 +92,9 @@ class TimedHttpsAgent extends HttpsAgent {
     this.#timeouts = new Timeouts(options, 'secureConnect')
   }
 
-  override createConnection(...args: Parameters<HttpsAgent['createConnection']>): Duplex | null | undefined {
-    return this.#timeouts.watchSocket(super.createConnection(...args))
+  override createConnection(...[options, onCreated]: Parameters<HttpsAgent['createConnection']>): Duplex {
+    const connect = (onread: OnReadOpts) => super.createConnection({ ...options, onread } as typeof options, onCreated)
+    return this.#timeouts.watchSocket(readingIntoOwn(true, connect as (onread: OnReadOpts) => Socket))
   }
 
   override addRequest(request: ClientRequest, options: RequestOptions): void {
@@ -115,8 +119,7 @@ class Timeouts {
     this.#readyEvent = readyEvent
   }
 
-  watchSocket<Socket extends Duplex | null | undefined>(socket: Socket): Socket {
-    if (socket === null || socket === undefined) return socket
+  watchSocket(socket: Duplex): Duplex {
     const { clock, connectTimeoutMs } = this.#options
     const timer = clock.after(connectTimeoutMs, () => {
       socket.destroy(new SocketTimeoutError(`no connection after ${connectTimeoutMs} ms`))

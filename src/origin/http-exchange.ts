@@ -116,7 +116,8 @@ class HttpExchange implements Dispatcher.DispatchHandler {
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    if (this.#state.is === 'answered') this.#state.body?.push(chunk)
+    // A view of what the connection reads into.
+    if (this.#state.is === 'answered') this.#state.body?.push(chunk, true)
   }
 
   onResponseEnd(): void {

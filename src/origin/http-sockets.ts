@@ -7,11 +7,12 @@
  * was doing, connecting included. Who may take one is not decided here, and nothing queues: undici's own Pool would
  * queue a second time, keep every connection it ever had until that times out, and go on connecting for nobody.
  */
-import { connect as connectPlain, isIP, type Socket } from 'node:net'
-import { connect as connectTls } from 'node:tls'
+import { connect as connectPlain, isIP, type OnReadOpts, type Socket, type SocketConstructorOpts } from 'node:net'
+import { type ConnectionOptions, connect as connectTls } from 'node:tls'
 import { type buildConnector, Client, type Dispatcher } from 'undici'
 import type { Clock } from '../clock.ts'
 import { SocketTimeoutError } from './agents.ts'
+import { readingIntoOwn } from './read-buffers.ts'
 
 export interface HttpSocketsOptions {
   /** Scheme, host and port. */
@@ -132,7 +133,9 @@ export class HttpSocket {
   #connect(target: buildConnector.Options, callback: buildConnector.Callback): void {
     const { clock, connectTimeoutMs } = this.#options
     const isTls = target.protocol === 'https:'
-    const socket = isTls ? this.#openTls(target) : this.#openPlain(target)
+    const socket = readingIntoOwn(isTls, (onread) =>
+      isTls ? this.#openTls(target, onread) : this.#openPlain(target, onread),
+    )
     this.#socket = socket
     this.isReused = false
     this.isBroken = false
@@ -155,22 +158,25 @@ export class HttpSocket {
     socket.once('close', () => settle(new Error('the connection was given up'), null))
   }
 
-  #openPlain({ hostname, port }: buildConnector.Options): Socket {
-    return connectPlain({ host: hostname, port: Number(port || 80), noDelay: true, keepAlive: true })
+  #openPlain({ hostname, port }: buildConnector.Options, onread: OnReadOpts): Socket {
+    return connectPlain({ host: hostname, port: Number(port || 80), noDelay: true, keepAlive: true, onread })
   }
 
-  #openTls({ hostname, port }: buildConnector.Options): Socket {
+  #openTls({ hostname, port }: buildConnector.Options, onread: OnReadOpts): Socket {
     const session = this.#options.session()
-    const socket = connectTls({
+    // What node documents of `onread` is missing in its types.
+    const options: ConnectionOptions & Pick<SocketConstructorOpts, 'onread'> = {
       host: hostname,
       port: Number(port || 443),
       // An address is no server name (RFC 6066 §3); the certificate is checked against it all the same.
       ...(isIP(hostname) === 0 && { servername: hostname }),
       ...(session !== undefined && { session }),
       ALPNProtocols: ['http/1.1'],
+      onread,
       // Said here so that NODE_TLS_REJECT_UNAUTHORIZED=0 in the environment does not turn it off unseen.
       rejectUnauthorized: true,
-    })
+    }
+    const socket = connectTls(options)
     socket.on('session', (given) => this.#options.onSession(given))
     return socket.setNoDelay(true).setKeepAlive(true)
   }

@@ -60,6 +60,11 @@ export interface OriginRequest {
  * A body that is not read to its end has to be destroyed.
  */
 export interface OriginBody extends AsyncIterableIterator<Buffer> {
+  /**
+   * All of them, or all that are left, as fast as they come. A chunk is lent to `take`: after its return these bytes may
+   * be others. Resolves at the end; rejects as `next()` does, and with what `take` throws, which destroys the body.
+   */
+  readInto(take: (chunk: Buffer) => void): Promise<void>
   /** Gives the connection up. Safe to call at any time, any number of times; a pending `next()` is rejected. */
   destroy(): void
 }

@@ -1,12 +1,13 @@
 /**
- * An origin's body as one reader has it, whatever brings the bytes: no copy, no concatenation.
+ * An origin's body as one reader has it, whatever brings the bytes: no concatenation, and no copy but of what was lent
+ * and nobody takes at once.
  *
  * Invariant: `done` is said only after every byte of the answer, as many as Content-Length announced. Whatever ends it
  * sooner is an OriginError, now and at every later `next()`. The stall timer counts only while the reader waits:
  * a reader that does not ask puts backpressure on the connection and may take all the time it likes.
  */
 import type { Clock, Timer } from '../clock.ts'
-import { OriginError } from '../errors.ts'
+import { asOriginError, OriginError } from '../errors.ts'
 import type { OriginBody } from './origin.ts'
 
 export interface BodyOptions {
@@ -49,7 +50,9 @@ type State =
   | { readonly is: 'failed'; readonly error: OriginError }
   | { readonly is: 'returned' }
 
+/** For one chunk, or for all, which `take` gets then. */
 interface Waiting {
+  readonly take: ((chunk: Buffer) => void) | undefined
   readonly resolve: (result: IteratorResult<Buffer, undefined>) => void
   readonly reject: (error: OriginError) => void
 }
@@ -96,6 +99,20 @@ export class ReceivedBody implements OriginBody {
     }
   }
 
+  async readInto(take: (chunk: Buffer) => void): Promise<void> {
+    try {
+      for (let chunk = this.#chunks.shift(); chunk !== undefined; chunk = this.#chunks.shift()) {
+        this.#queuedBytes -= chunk.length
+        take(chunk)
+      }
+    } catch (error) {
+      this.destroy()
+      throw error
+    }
+    if (this.#state.is === 'open') await this.#wait(take)
+    else await this.next()
+  }
+
   async return(): Promise<IteratorResult<Buffer, undefined>> {
     this.destroy()
     this.#state = { is: 'returned' }
@@ -115,12 +132,27 @@ export class ReceivedBody implements OriginBody {
     return this
   }
 
-  /** The source's next bytes, which are the reader's from here on. */
-  push(chunk: Buffer): void {
+  /** The source's next bytes. `isLent`: they are the source's again when this returns. */
+  push(chunk: Buffer, isLent = false): void {
     if (this.#state.is !== 'open') return
     this.#receivedBytes += chunk.length
     const { counts } = this.#options
     if (counts !== undefined) counts.receivedBytes += chunk.length
+    const waiting = this.#waiting
+    if (waiting?.take !== undefined) this.#hand(chunk, waiting.take)
+    else this.#give(isLent ? Buffer.from(chunk) : chunk)
+  }
+
+  #hand(chunk: Buffer, take: (chunk: Buffer) => void): void {
+    this.#stallTimer?.refresh()
+    try {
+      take(chunk)
+    } catch (error) {
+      this.#fail(asOriginError(error))
+    }
+  }
+
+  #give(chunk: Buffer): void {
     const waiting = this.#waiting
     if (waiting !== undefined) {
       this.#waiting = undefined
@@ -154,7 +186,7 @@ export class ReceivedBody implements OriginBody {
     this.#fail(new OriginError('broken', message, { cause }))
   }
 
-  #wait(): Promise<IteratorResult<Buffer, undefined>> {
+  #wait(take?: (chunk: Buffer) => void): Promise<IteratorResult<Buffer, undefined>> {
     if (this.#waiting !== undefined)
       return Promise.reject(new Error('a body has one reader, and it is waiting already'))
     if (this.#stallTimer === undefined) {
@@ -163,7 +195,7 @@ export class ReceivedBody implements OriginBody {
       this.#stallTimer.refresh()
     }
     return new Promise((resolve, reject) => {
-      this.#waiting = { resolve, reject }
+      this.#waiting = { take, resolve, reject }
       if (!this.#isPaused) return
       this.#isPaused = false
       this.#source.resume()

@@ -8,6 +8,7 @@
 import { setImmediate } from 'node:timers/promises'
 import { OriginError } from '../../src/errors.ts'
 import type { Origin, OriginBody, OriginRequest, OriginResponse, PoolUsage } from '../../src/origin/origin.ts'
+import { lendTo } from '../support/lending.ts'
 
 export interface OriginObject {
   readonly bytes: Buffer
@@ -127,6 +128,10 @@ class ObjectBody implements OriginBody {
     if (this.#sent === this.#bytes.length) return { done: true, value: undefined }
     this.#failure = new OriginError('broken', `reset after ${this.#sent} bytes`)
     throw this.#failure
+  }
+
+  readInto(take: (chunk: Buffer) => void): Promise<void> {
+    return lendTo(this, take)
   }
 
   destroy(): void {

@@ -7,6 +7,7 @@
 import { setImmediate } from 'node:timers/promises'
 import { OriginError } from '../../src/errors.ts'
 import type { Origin, OriginBody, OriginRequest, OriginResponse, PoolUsage } from '../../src/origin/origin.ts'
+import { lendTo } from './lending.ts'
 
 /**
  * Resolves when everything that can happen has happened. Nothing here waits for a timer or a socket, so one turn of
@@ -190,6 +191,10 @@ export class ScriptedBody implements OriginBody {
       default:
         return this.#state satisfies never
     }
+  }
+
+  readInto(take: (chunk: Buffer) => void): Promise<void> {
+    return lendTo(this, take)
   }
 
   destroy(): void {

@@ -1,0 +1,46 @@
+/**
+ * What a connection to an origin reads into: its own few buffers again and again, not a new one for every read.
+ *
+ * Invariant: bytes that the socket's stream still has are never written over. Whoever takes a chunk out of the stream
+ * has it until the event loop turns to the next event, and copies what it needs for longer; node's own HTTP parser and
+ * undici's do, but undici's hands on views of what it was given.
+ */
+import type { OnReadOpts, Socket } from 'node:net'
+
+/** Bytes. As much as node reads at once by itself. */
+const PLAIN_BYTES = 64 * 1024
+/** No record of TLS holds more (RFC 8446 §5.1), and it is handed out record by record. */
+const TLS_BYTES = 16 * 1024
+
+/**
+ * Makes a socket that reads so.
+ * @param connect makes it, with this option; it must not read before it has returned
+ */
+export function readingIntoOwn<Connected extends Socket>(
+  isTls: boolean,
+  connect: (onread: OnReadOpts) => Connected,
+): Connected {
+  const allocate = (): Buffer => Buffer.allocUnsafeSlow(isTls ? TLS_BYTES : PLAIN_BYTES)
+  let socket: Connected | undefined
+  let current = allocate()
+  /** The one before; nothing in it is in the stream any more. */
+  let spare: Buffer | undefined
+  let lastBytes = 0
+  socket = connect({
+    callback: (bytes, buffer) => {
+      lastBytes = bytes
+      return socket?.push(buffer.subarray(0, bytes)) ?? false
+    },
+    // Asked for the first time when the socket is made, then after each read.
+    buffer: () => {
+      const unreadBytes = socket?.readableLength ?? 0
+      if (unreadBytes === 0) return current
+      // Only what came last is in the stream, and the one before is free; or more is, and neither of them is.
+      const next = unreadBytes <= lastBytes ? (spare ?? allocate()) : allocate()
+      spare = current
+      current = next
+      return current
+    },
+  })
+  return socket
+}
