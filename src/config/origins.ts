@@ -58,7 +58,7 @@ const s3Origin = section({
   keyPrefix: optionWithDefault(text, 'Put in front of every object key, as it is; a folder ends with a slash.', ''),
   transport: optionWithDefault(
     oneOf(['sdk', 'undici']),
-    'What carries the requests. sdk: the AWS SDK. undici: a client that costs a fraction of its CPU; the SDK still finds the bucket and the credentials, and signs.',
+    'What carries the requests. sdk: the AWS SDK’s own HTTP handler. undici: a client that costs less CPU. The SDK finds the bucket and the credentials and signs either way.',
     'sdk',
   ),
   pool,
@@ -68,7 +68,6 @@ const s3Origin = section({
   hedge,
 })
   .superRefine(hedgesWithinDeadline, EVEN_IF_WRONG)
-  .superRefine(adaptsWithSdkOnly, EVEN_IF_WRONG)
   .transform((written) => ({ ...written, limits: { ...limitsFor(written.endpoint), ...written.limits } }))
 
 const httpOrigin = section({
@@ -122,20 +121,6 @@ function hedgesWithinDeadline({ retry, hedge }: Timing, context: z.RefinementCtx
   // Whatever the types say: either may be wrong in the file.
   if (typeof retry?.deadline !== 'number' || typeof hedge?.after !== 'number' || hedge.after < retry.deadline) return
   context.addIssue({ code: 'custom', path: ['hedge', 'after'], message: 'expected less than retry.deadline' })
-}
-
-/** The adaptive limiter is a part of the SDK that only its own requests go through. */
-function adaptsWithSdkOnly(
-  { transport, retry }: { readonly transport: string; readonly retry: { readonly mode: string } },
-  context: z.RefinementCtx,
-): void {
-  // Whatever the types say: retry may be wrong in the file.
-  if (transport !== 'undici' || retry?.mode !== 'adaptive') return
-  context.addIssue({
-    code: 'custom',
-    path: ['retry', 'mode'],
-    message: 'adaptive has no meaning beside transport: undici',
-  })
 }
 
 /** The address of an origin without a trailing slash: scheme, host and, where it is not the scheme's own, port. */

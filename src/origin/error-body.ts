@@ -1,4 +1,5 @@
 /** The body of an error answer: a few hundred bytes of XML that say which error it is, and nobody's but ours. */
+import { XMLParser } from 'fast-xml-parser'
 import type { Clock } from '../clock.ts'
 import { OriginError } from '../errors.ts'
 import type { OriginBody } from './origin.ts'
@@ -43,4 +44,20 @@ export async function readErrorBody(
     deadline.cancel()
   }
   return Buffer.concat(chunks)
+}
+
+/** What S3 calls an error that it gives no code; the SDK's word. */
+export const UNKNOWN_CODE = 'Unknown'
+
+const XML = new XMLParser({ ignoreAttributes: true, parseTagValue: false, processEntities: false })
+
+/** `<Error><Code>…`; a proxy in front of the store may answer in HTML, and some stores in nothing at all. */
+export function errorCode(text: Buffer): string {
+  try {
+    const code: unknown = XML.parse(text)?.Error?.Code
+    return typeof code === 'string' && code !== '' ? code : UNKNOWN_CODE
+  } catch {
+    // No XML: the status has to do.
+    return UNKNOWN_CODE
+  }
 }

@@ -12,14 +12,14 @@ import type { OriginLog, OriginRequest, OriginResponse, PacedOrigin, PoolUsage, 
 import type { ConnectionPool } from './pool.ts'
 import { retryAfterSeconds } from './retry-after.ts'
 import { classifyFailure, classifyStatus, codeAndName, objectHeaders } from './s3-outcome.ts'
-import type { Answer, Call, Transport } from './s3-transport.ts'
+import type { Answer, Call, S3Transport } from './s3-transport.ts'
 import type { OriginDependencies } from './settings.ts'
 
 export interface StoreOptions {
   /** Put before every key as it is. */
   readonly keyPrefix: string
   readonly pool: ConnectionPool
-  readonly transport: Transport
+  readonly transport: S3Transport
 }
 
 /** S3's limit, prefix included. */
@@ -87,7 +87,7 @@ export class S3Origin implements PacedOrigin {
   }
 
   /** @throws {AnswerError} unless the answer is one to the question asked */
-  #answered({ status, code, headers, body, cause }: Answer): OriginResponse {
+  #answered({ status, code, headers, body }: Answer): OriginResponse {
     const kind = classifyStatus(status, code)
     if (kind === 'answer') return { status, headers: objectHeaders(status, headers), body }
 
@@ -95,7 +95,6 @@ export class S3Origin implements PacedOrigin {
     if (kind === 'misconfigured') this.#reportMisconfigured({ code, status })
     const retryAfter = kind === 'overloaded' ? retryAfterSeconds(headers['retry-after'], this.#clock.now()) : undefined
     throw new AnswerError(status, kind, `${this.name}: ${status} ${code}`, {
-      cause,
       ...(retryAfter !== undefined && { retryAfterSeconds: retryAfter }),
     })
   }

@@ -9,7 +9,6 @@ const NO_PAIRS = 'expected a certificate and a key, or a list of such pairs'
 const NO_PORT = 'expected a port from 0 to 65535 after the colon'
 const NO_URL = 'expected an http or https URL, such as https://sfo3.digitaloceanspaces.com'
 const HTTP = { type: 'http', url: 'http://x' }
-const STORE = { type: 's3', endpoint: 'https://sfo3.example.com', region: 'sfo3', bucket: 'media' }
 const BARE_URL = 'expected a URL without path, query or fragment'
 const TIMER = 'expected a time from 1ms to 24d'
 const SHARE = 'expected a number above 0 and up to 1'
@@ -151,11 +150,6 @@ const WRONG: readonly (readonly [path: string, value: unknown, problem: string])
   [`${S3}.keyPrefix`, 7, `${S3}.keyPrefix: expected a string, got 7`],
   [`${S3}.keyPrefix`, null, `${S3}.keyPrefix: expected a string, got nothing`],
   [`${S3}.transport`, 'fetch', `${S3}.transport: expected sdk or undici, got "fetch"`],
-  [
-    S3,
-    { ...STORE, transport: 'undici', retry: { mode: 'adaptive' } },
-    `${S3}.retry.mode: adaptive has no meaning beside transport: undici`,
-  ],
   ['origins.other', { ...HTTP, transport: 'undici' }, 'origins.other.transport: unknown key'],
   [POOL, 200, `${POOL}: expected a mapping, got 200`],
   [`${POOL}.maxSockets`, 'many', `${POOL}.maxSockets: expected a whole number from 1, got "many"`],

@@ -10,7 +10,7 @@ import { bytesOf, CREDENTIALS, describeEachTransport, failure, startOrigin } fro
 const authorization =
   /^AWS4-HMAC-SHA256 Credential=(?<id>[^/]+)\/\d{8}\/(?<region>[^/]+)\/s3\/aws4_request, SignedHeaders=/
 
-describeEachTransport((transport) => {
+describeEachTransport(() => {
   /** An environment without a trace of AWS, so that a machine's own setup decides nothing here. */
   beforeEach(() => {
     onTestFinished(() => void vi.unstubAllEnvs())
@@ -41,7 +41,7 @@ describeEachTransport((transport) => {
       vi.stubEnv('AWS_USE_DUALSTACK_ENDPOINT', 'true')
       vi.stubEnv('AWS_USE_FIPS_ENDPOINT', 'true')
       vi.stubEnv('AWS_RESPONSE_CHECKSUM_VALIDATION', 'when_supported')
-      const { s3, fetch } = await startOrigin({ mode: transport === 'sdk' ? 'adaptive' : 'standard' })
+      const { s3, fetch } = await startOrigin({ mode: 'adaptive' })
       s3.put('a', 'x')
       await bytesOf(await fetch('a'))
 
@@ -49,7 +49,7 @@ describeEachTransport((transport) => {
         id: CREDENTIALS.accessKeyId,
         region: 'sfo3',
       })
-      expect(s3.requests[0]?.headers['amz-sdk-request']).toBe(transport === 'sdk' ? 'attempt=1; max=1' : undefined)
+      expect(s3.requests).toHaveLength(1)
       expect(s3.requests[0]?.headers).not.toHaveProperty('x-amz-checksum-mode')
     })
 
