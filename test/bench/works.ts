@@ -113,7 +113,7 @@ export const TLS_WORKS: readonly TlsWork[] = [
 export const MISS_LENGTH = 200_000
 
 /** Code that is asked once an answer takes its time to be compiled. */
-const MISS_WARM_UP_SECONDS = 6
+const MISS_WARM_UP_SECONDS = 20
 export const MISS_WORK: Work = {
   name: 'misses',
   title: 'miss, 200 kB',
