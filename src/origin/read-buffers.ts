@@ -25,25 +25,20 @@ export function readingIntoOwn<Connected extends Socket>(
   const allocate = (): Buffer => Buffer.allocUnsafeSlow(isTls ? TLS_BYTES : PLAIN_BYTES)
   let socket: Connected | undefined
   let current = allocate()
-  /** The one before; nothing in it is in the stream any more. */
+  /** The one before; nothing in it is in the stream or kept any more. */
   let spare: Buffer | undefined
-  let lastBytes = 0
-  let isCopied = false
+  let isLent = false
   socket = connect({
     callback: (bytes, buffer) => {
       const chunk = buffer.subarray(0, bytes)
-      lastBytes = bytes
-      isCopied = isKept()
-      return socket?.push(isCopied ? Buffer.from(chunk) : chunk) ?? false
+      // Bytes that wait behind others are copied too: a few of them would else hold a whole buffer.
+      isLent = socket?.readableLength === 0 && !isKept()
+      return socket?.push(isLent ? chunk : Buffer.from(chunk)) ?? false
     },
     // Asked for the first time when the socket is made, then after each read.
     buffer: () => {
-      const unreadBytes = socket?.readableLength ?? 0
-      if (unreadBytes === 0 || isCopied) return current
-      // Only what came last is in the stream, and the one before is free; or more is, and neither of them is.
-      const next = unreadBytes <= lastBytes ? (spare ?? allocate()) : allocate()
-      spare = current
-      current = next
+      // What was copied, or taken at once, needs its place no longer.
+      if (isLent && (socket?.readableLength !== 0 || isKept())) [current, spare] = [spare ?? allocate(), current]
       return current
     },
   })
