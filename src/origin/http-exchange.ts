@@ -103,12 +103,14 @@ class HttpExchange implements Dispatcher.DispatchHandler {
     if (this.#state.is === 'asking') this.#timer?.refresh()
   }
 
+  /** Also for every interim answer, like the next. */
   onResponseStarted(): void {
     this.#hasBegun = true
+    this.#socket.isInHead = true
   }
 
-  /** Also for every interim answer. */
   onResponseStart(controller: Dispatcher.DispatchController, status: number): void {
+    this.#socket.isInHead = false
     if (this.#state.is !== 'asking') return
     const pairs = pairsOf(controller.rawHeaders)
     if (status < 200) this.#request.onInformational?.(status, interimPairs(pairs))

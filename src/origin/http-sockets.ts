@@ -98,6 +98,8 @@ export class HttpSocket {
   isReused = false
   /** Whether the connection ended otherwise than in good order. */
   isBroken = false
+  /** Whether the first part of an answer's head has come and the last has not. */
+  isInHead = false
 
   constructor(options: HttpSocketOptions) {
     this.#options = options
@@ -133,12 +135,15 @@ export class HttpSocket {
   #connect(target: buildConnector.Options, callback: buildConnector.Callback): void {
     const { clock, connectTimeoutMs } = this.#options
     const isTls = target.protocol === 'https:'
-    const socket = readingIntoOwn(isTls, (onread) =>
-      isTls ? this.#openTls(target, onread) : this.#openPlain(target, onread),
+    const socket = readingIntoOwn(
+      isTls,
+      (onread) => (isTls ? this.#openTls(target, onread) : this.#openPlain(target, onread)),
+      () => this.isInHead,
     )
     this.#socket = socket
     this.isReused = false
     this.isBroken = false
+    this.isInHead = false
     const timer = clock.after(connectTimeoutMs, () => {
       socket.destroy(new SocketTimeoutError(`no connection after ${connectTimeoutMs} ms`))
     })

@@ -2,8 +2,8 @@
  * What a connection to an origin reads into: its own few buffers again and again, not a new one for every read.
  *
  * Invariant: bytes that the socket's stream still has are never written over. Whoever takes a chunk out of the stream
- * has it until the event loop turns to the next event, and copies what it needs for longer; node's own HTTP parser and
- * undici's do, but undici's hands on views of what it was given.
+ * has it until the event loop turns to the next event, and copies what it needs for longer. node's own HTTP parser does;
+ * undici's hands on views of what it was given, and keeps views of a head until the last of it is there.
  */
 import type { OnReadOpts, Socket } from 'node:net'
 
@@ -15,30 +15,30 @@ const TLS_BYTES = 16 * 1024
 /**
  * Makes a socket that reads so.
  * @param connect makes it, with this option; it must not read before it has returned
+ * @param isKept whether the reader still has views of what it took last; while it does, what comes is a copy
  */
 export function readingIntoOwn<Connected extends Socket>(
   isTls: boolean,
   connect: (onread: OnReadOpts) => Connected,
+  isKept: () => boolean = () => false,
 ): Connected {
   const allocate = (): Buffer => Buffer.allocUnsafeSlow(isTls ? TLS_BYTES : PLAIN_BYTES)
   let socket: Connected | undefined
   let current = allocate()
-  /** The one before; nothing in it is in the stream any more. */
+  /** The one before; nothing in it is in the stream or kept any more. */
   let spare: Buffer | undefined
-  let lastBytes = 0
+  let isLent = false
   socket = connect({
     callback: (bytes, buffer) => {
-      lastBytes = bytes
-      return socket?.push(buffer.subarray(0, bytes)) ?? false
+      const chunk = buffer.subarray(0, bytes)
+      // Bytes that wait behind others are copied too: a few of them would else hold a whole buffer.
+      isLent = socket?.readableLength === 0 && !isKept()
+      return socket?.push(isLent ? chunk : Buffer.from(chunk)) ?? false
     },
     // Asked for the first time when the socket is made, then after each read.
     buffer: () => {
-      const unreadBytes = socket?.readableLength ?? 0
-      if (unreadBytes === 0) return current
-      // Only what came last is in the stream, and the one before is free; or more is, and neither of them is.
-      const next = unreadBytes <= lastBytes ? (spare ?? allocate()) : allocate()
-      spare = current
-      current = next
+      // What was copied, or taken at once, needs its place no longer.
+      if (isLent && (socket?.readableLength !== 0 || isKept())) [current, spare] = [spare ?? allocate(), current]
       return current
     },
   })
