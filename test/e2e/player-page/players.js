@@ -97,6 +97,13 @@ const until = (happened) => {
   })
 }
 
+/** As `until`, by a viewer who starts again what its player has paused: dash.js does, where a machine is slow. */
+const playUntil = (happened) =>
+  until(() => {
+    if (video.paused && !video.ended) video.play().catch(() => undefined)
+    return happened()
+  })
+
 function state() {
   const { buffered, currentTime, seeking, paused, readyState, videoHeight } = video
   const ranges = Array.from({ length: buffered.length }, (_, index) => [buffered.start(index), buffered.end(index)])
@@ -123,13 +130,13 @@ globalThis.watch = {
     return errors
   },
   /** Resolves once the picture has come to this second. */
-  playTo: (seconds) => until(() => !video.seeking && video.currentTime >= seconds),
+  playTo: (seconds) => playUntil(() => !video.seeking && video.currentTime >= seconds),
   seek: async (seconds) => {
     video.pause()
     await adapter.settle?.()
     video.currentTime = seconds
     await video.play()
-    await until(() => !video.seeking && video.currentTime >= seconds)
+    await playUntil(() => !video.seeking && video.currentTime >= seconds)
   },
   /** Resolves once the picture has this height. */
   switchTo: async (height) => {
@@ -137,7 +144,7 @@ globalThis.watch = {
     await until(() => video.videoHeight === height)
   },
   playToEnd: async () => {
-    await until(() => video.ended)
+    await playUntil(() => video.ended)
     return { playedTo: video.currentTime, duration: video.duration }
   },
   destroy: () => adapter.destroy(),
