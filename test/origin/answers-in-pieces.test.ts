@@ -1,36 +1,9 @@
 /** An answer is the same however many packets it comes in: no part of it is written over by what comes after. */
 import { setImmediate } from 'node:timers/promises'
-import { getCACertificates, setDefaultCACertificates } from 'node:tls'
-import { describe, expect, onTestFinished, test } from 'vitest'
-import type { OriginRequest, OriginResponse } from '../../src/origin/origin.ts'
-import { type HttpExchange, type HttpServer, startHttpServer } from '../support/http-socket-server.ts'
-import { bytesOf, pattern, startOrigin, type TransportName } from './fixture.ts'
-import { startHttpOrigin } from './http-fixture.ts'
-import { TEST_CERTIFICATE } from './tls-certificate.ts'
-
-interface Asked {
-  readonly server: HttpServer
-  /** The target is `/media/a`. */
-  ask(request?: Partial<OriginRequest>): Promise<OriginResponse>
-}
-
-const KINDS = ['http', 'sdk', 'undici'] as const
-
-async function startAsked(kind: 'http' | TransportName, isTls: boolean): Promise<Asked> {
-  const before = getCACertificates('default')
-  onTestFinished(() => setDefaultCACertificates(before))
-  setDefaultCACertificates([...before, TEST_CERTIFICATE.cert])
-  const options = isTls ? { tls: TEST_CERTIFICATE } : {}
-  if (kind === 'http') {
-    const { server, fetch } = await startHttpOrigin({ server: options })
-    return { server, ask: (request) => fetch('media/a', request) }
-  }
-  const server = await startHttpServer(options)
-  // Before the origin's, since that one's connections would hold this one open.
-  onTestFinished(() => server.close())
-  const { fetch } = await startOrigin({ endpoint: server.url, transport: kind })
-  return { server, ask: (request) => fetch('a', request) }
-}
+import { describe, expect, test } from 'vitest'
+import type { HttpExchange } from '../support/http-socket-server.ts'
+import { startAsked, WAYS } from './asked-each-way.ts'
+import { bytesOf, pattern } from './fixture.ts'
 
 /** Each is read by itself, if the machine is not too busy to have them read one by one. */
 async function writePieces({ write }: HttpExchange, pieces: readonly (Buffer | string)[]): Promise<void> {
@@ -55,13 +28,13 @@ const HEAD = `HTTP/1.1 200 OK\r\nETag: "v1"\r\nContent-Length: ${BODY.length}\r\
 const WHOLE = Buffer.concat([Buffer.from(HEAD), BODY])
 const EXPECTED = { ...FIELDS, etag: '"v1"', 'content-length': '3000' }
 
-describe.each(KINDS)('of an origin that is asked by %s', (kind) => {
+describe.each(WAYS)('of an origin that is asked by %s', (way) => {
   describe.each([
     ['plain', false],
     ['encrypted', true],
   ] as const)('over a connection that is %s', (_, isTls) => {
     test.each([1, 7, 100, 1000, 5000])('an answer in pieces of %i bytes is what it is', async (length) => {
-      const { server, ask } = await startAsked(kind, isTls)
+      const { server, ask } = await startAsked(way, isTls)
       server.on('/media/a', (exchange) => writePieces(exchange, inPieces(WHOLE, length)))
       for (const times of [1, 2]) {
         const response = await ask()
@@ -73,7 +46,7 @@ describe.each(KINDS)('of an origin that is asked by %s', (kind) => {
     })
 
     test('so is one whose fields come one by one', async () => {
-      const { server, ask } = await startAsked(kind, isTls)
+      const { server, ask } = await startAsked(way, isTls)
       const statusLine = `HTTP/1.1 200 OK\r\nETag: "v1"\r\nContent-Length: ${BODY.length}\r\n`
       server.on('/media/a', (exchange) => writePieces(exchange, [statusLine, ...FIELD_LINES, '\r\n', BODY]))
       const response = await ask()
@@ -83,7 +56,7 @@ describe.each(KINDS)('of an origin that is asked by %s', (kind) => {
     })
 
     test('so is one after interim answers that end in the middle of a packet', async () => {
-      const { server, ask } = await startAsked(kind, isTls)
+      const { server, ask } = await startAsked(way, isTls)
       const interim = `HTTP/1.1 103 Early Hints\r\nLink: <${'x'.repeat(300)}>\r\n\r\n`
       const [first = Buffer.alloc(0), ...rest] = inPieces(WHOLE, 150)
       const begun = Buffer.concat([Buffer.from(interim), first])

@@ -1,7 +1,15 @@
 /** What waits to be read on a connection takes about as much memory as it has bytes, in however many pieces it came. */
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
-import { type AddressInfo, connect, createServer, type OnReadOpts, type Server, type Socket } from 'node:net'
+import {
+  type AddressInfo,
+  connect,
+  createServer,
+  type LookupFunction,
+  type OnReadOpts,
+  type Server,
+  type Socket,
+} from 'node:net'
 import { setImmediate } from 'node:timers/promises'
 import { type ConnectionOptions, connect as connectTls, createServer as createTlsServer } from 'node:tls'
 import { describe, expect, onTestFinished, test } from 'vitest'
@@ -9,16 +17,23 @@ import { readingIntoOwn } from '../../src/origin/read-buffers.ts'
 import { makeCertificate } from '../support/certificates.ts'
 import { randomNumbers } from '../support/random-numbers.ts'
 
-/** Both ends of a connection whose client reads so. @param isKept as the reader says */
-async function connected(isTls: boolean, isKept?: () => boolean) {
+/**
+ * Both ends of a connection whose client reads so.
+ * @param isKept as the reader says
+ * @param lookup where `localhost` is
+ */
+async function connected(isTls: boolean, isKept?: () => boolean, lookup?: LookupFunction) {
   const files = isTls ? makeCertificate() : undefined
   const keys = files && { cert: readFileSync(files.cert), key: readFileSync(files.key) }
   const server: Server = keys === undefined ? createServer() : createTlsServer(keys)
-  server.listen(0, 'localhost')
+  server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
   const open = (onread: OnReadOpts): Socket => {
-    const options: ConnectionOptions & { port: number; onread: OnReadOpts } = { host: 'localhost', port, onread }
+    const host = lookup === undefined ? '127.0.0.1' : 'localhost'
+    const options = { host, port, onread, ...(lookup && { lookup }) } satisfies ConnectionOptions & {
+      onread: OnReadOpts
+    }
     return keys === undefined ? connect(options) : connectTls({ ...options, ca: keys.cert })
   }
   const accepted = once(server, isTls ? 'secureConnection' : 'connection')
@@ -65,6 +80,32 @@ describe.each([
 
     expect(Buffer.concat(chunks).equals(Buffer.concat(pieces))).toBe(true)
     expect(memoryOf(chunks)).toBeLessThan(300_000)
+  })
+
+  test('to the second address of a name, since nobody is at the first, is read like any other', async () => {
+    const addresses = ['127.0.0.2', '127.0.0.1'].map((address) => ({ address, family: 4 }))
+    const both = await connected(isTls, undefined, (_name, _options, callback) => callback(null, addresses))
+    const pieces = Array.from({ length: 8 }, (_piece, index) => Buffer.alloc(100 - index, String(index)))
+    for (const piece of pieces) await sendAlone(both, piece)
+
+    expect(Buffer.concat(unread(both.client)).equals(Buffer.concat(pieces))).toBe(true)
+  })
+
+  test('leaves what a reader keeps that takes all at once', async () => {
+    let isKept = false
+    const { client, origin } = await connected(isTls, () => isKept)
+    const kept: Buffer[] = []
+    client.removeAllListeners('readable')
+    client.on('data', (chunk: Buffer) => {
+      isKept = true
+      kept.push(chunk)
+    })
+    const pieces = Array.from({ length: 8 }, (_piece, index) => Buffer.alloc(10 * (index + 1), String(index)))
+    for (const [index, piece] of pieces.entries()) {
+      origin.write(piece)
+      while (kept.length <= index) await setImmediate()
+    }
+    expect(Buffer.concat(kept).equals(Buffer.concat(pieces))).toBe(true)
   })
 
   test('leaves what its reader keeps as it was, for as long as it says so', async () => {

@@ -1,9 +1,14 @@
-/** A reader may leave in the middle of the packet that brings it its bytes: then the rest of the packet is nobody's. */
+/**
+ * A reader that takes bytes within the call that brings them gets each of them once, in what the connection reads into;
+ * it may leave in the middle of a packet, and then the rest of the packet is nobody's.
+ */
 import { describe, expect, test } from 'vitest'
+import { OriginError } from '../../src/errors.ts'
 import type { OriginBody } from '../../src/origin/origin.ts'
 import { gate } from '../support/gate.ts'
 import type { HttpExchange } from '../support/http-socket-server.ts'
-import { failure, pattern } from './fixture.ts'
+import { startAsked, WAYS } from './asked-each-way.ts'
+import { bytesOf, failure, pattern } from './fixture.ts'
 import { expectNothingHeld, expectWell, startHttpOrigin } from './http-fixture.ts'
 
 const BYTES = pattern(5000)
@@ -35,6 +40,47 @@ const PACKETS: readonly (readonly [string, Buffer])[] = [
     packet('HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n', BYTES, 'HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx'),
   ],
 ]
+
+describe.each(WAYS)('asked by %s', (way) => {
+  test.each([
+    ['plain', false],
+    ['encrypted', true],
+  ])('large answers over one connection, %s, come whole', async (_, isTls) => {
+    const { server, ask } = await startAsked(way, isTls)
+    for (const seed of [1, 2, 3]) {
+      const bytes = Buffer.from(Uint32Array.from({ length: 500_000 }, (_one, index) => Math.imul(index, seed)).buffer)
+      server.put('/media/a', bytes)
+      const places = new Set<ArrayBufferLike>()
+      const taken: Buffer[] = []
+      const { body } = await ask()
+      await body?.readInto((chunk) => {
+        taken.push(Buffer.from(chunk))
+        if (chunk.length > 10_000) places.add(chunk.buffer)
+      })
+      expect(Buffer.concat(taken).equals(bytes)).toBe(true)
+      // node's own parser copies; what came before anybody waited was copied too.
+      if (way !== 'sdk') expect(places.size).toBeLessThanOrEqual(3)
+    }
+    expect(server.sockets.opened).toBe(1)
+  })
+
+  test('a reader that refuses its bytes is told why, and the origin is well', async () => {
+    const { server, origin, ask } = await startAsked(way)
+    server.put('/media/a', pattern(300_000))
+    const { body } = await ask()
+    const refusal = new OriginError('overloaded', 'no room')
+    let calls = 0
+    const read = body?.readInto(() => {
+      calls += 1
+      if (calls === 2) throw refusal
+    })
+    await expect(read).rejects.toBe(refusal)
+
+    await server.socketsAtMost(0)
+    expect([calls, origin.usage()]).toEqual([2, { inUse: 0, free: 0, queued: 0 }])
+    expect((await bytesOf(await ask())).equals(pattern(300_000))).toBe(true)
+  })
+})
 
 describe.each(PACKETS)('a body that has %s', (_, bytes) => {
   /** The head by itself, so that somebody reads when the rest comes; then the rest in one packet. */
