@@ -6,7 +6,7 @@
  */
 
 import type { Document, ErrorCode } from 'yaml'
-import { LineCounter, parseDocument, visit } from 'yaml'
+import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, Scalar, visit } from 'yaml'
 import type { ConfigProblem } from '../errors.ts'
 
 /** Copies that aliases may make of what they stand for: enough for people, too few for an explosion. */
@@ -30,7 +30,12 @@ export function parseYaml(text: string, file: string): ParsedYaml {
       merge: true,
       resolveKnownTags: false,
     })
-    const faults = [...document.errors, ...document.warnings, ...aliasesWithoutAnchor(document)]
+    const faults = [
+      ...document.errors,
+      ...document.warnings,
+      ...aliasesWithoutAnchor(document),
+      ...mergesOfOthers(document),
+    ]
     if (faults.length > 0) {
       const firstOfLine = new Map(faults.toReversed().map((fault) => [lines.linePos(fault.pos[0]).line, fault]))
       const problems = [...firstOfLine.values()].toReversed().map((fault) => toProblem(fault, text, lines, file))
@@ -51,7 +56,7 @@ function faulty(path: string, message: string): ParsedYaml {
 
 /** Where something is wrong, and what: as much of the parser's error as is of use. */
 interface Fault {
-  readonly code: ErrorCode
+  readonly code: ErrorCode | 'MERGE_SOURCE'
   readonly pos: readonly [number, number]
 }
 
@@ -67,6 +72,22 @@ function aliasesWithoutAnchor(document: Document): readonly Fault[] {
   return faults
 }
 
+/** The parser finds these only while it merges, and says nothing of where. */
+function mergesOfOthers(document: Document): readonly Fault[] {
+  const faults: Fault[] = []
+  const isMapping = (node: unknown) => isMap(isAlias(node) ? node.resolve(document) : node)
+  visit(document, {
+    Pair: (_, { key, value }) => {
+      if (!isScalar(key) || key.type !== Scalar.PLAIN || key.source !== '<<') return
+      const source = isAlias(value) ? value.resolve(document) : value
+      if (isMapping(source) || (isSeq(source) && source.items.every(isMapping))) return
+      const [start, end] = key.range ?? [0, 0]
+      faults.push({ code: 'MERGE_SOURCE', pos: [start, end] })
+    },
+  })
+  return faults
+}
+
 function toProblem({ code, pos: [offset] }: Fault, text: string, lines: LineCounter, file: string): ConfigProblem {
   const { line, col } = lines.linePos(offset)
   const start = lines.lineStarts[line - 1] ?? 0
@@ -76,7 +97,7 @@ function toProblem({ code, pos: [offset] }: Fault, text: string, lines: LineCoun
   return { path: `${file}, line ${line}, column ${col}`, message: `${sentenceFor(code)}${hint}` }
 }
 
-function sentenceFor(code: ErrorCode): string {
+function sentenceFor(code: Fault['code']): string {
   switch (code) {
     case 'DUPLICATE_KEY':
       return 'this key is there twice'
@@ -92,6 +113,8 @@ function sentenceFor(code: ErrorCode): string {
     case 'ALIAS_PROPS':
     case 'MULTIPLE_ANCHORS':
       return 'an alias needs an anchor of that name before it'
+    case 'MERGE_SOURCE':
+      return 'a merge key (<<) takes a mapping, an alias of one, or a list of these'
     case 'BAD_DQ_ESCAPE':
       return 'no such escape in a double-quoted string'
     case 'TAG_RESOLVE_FAILED':

@@ -24,7 +24,19 @@ function outcomeOf(text: string): Config | ConfigError {
 
 const KEYS = [
   ['listen', 'cache', 'log', 'origins', 'routes', 'admin', 'address', 'memory', 'level', 'spaces', 'type', 'pool'],
-  ['credentials', 'match', 'origin', 'negativeTtl', '404', 'query', 'include', 'responseHeaders', 'ttl', '__proto__'],
+  [
+    'credentials',
+    'match',
+    'origin',
+    'negativeTtl',
+    '404',
+    'query',
+    'include',
+    'responseHeaders',
+    'ttl',
+    '__proto__',
+    '<<',
+  ],
 ].flat()
 const SCALARS = [
   's3',

@@ -76,6 +76,22 @@ routes: [{ match: /**, origin: a }]
     ])
   })
 
+  test.each([
+    ['a: 1\n<<: s3', 'line 2, column 1'],
+    ['<<:', 'line 1, column 1'],
+    ['<<: [{ a: 1 }, b]', 'line 1, column 1'],
+    ['a: &a [1]\nb: { <<: *a }', 'line 2, column 6'],
+    ['<<: { <<: 3 }', 'line 1, column 7'],
+  ])('%j: what cannot be merged is told by its place', (text, place) => {
+    expect(problemsOf(text)).toEqual([
+      `shield.yaml, ${place}: a merge key (<<) takes a mapping, an alias of one, or a list of these`,
+    ])
+  })
+
+  test('a part that would merge itself is refused', () => {
+    expect(problemsOf('a: &a\n  <<: *a')).toEqual(['shield.yaml: more than 100 copies made by aliases'])
+  })
+
   test('aliases cannot make an explosion', () => {
     const levels = Array.from(
       { length: 20 },
