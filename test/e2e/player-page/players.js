@@ -4,12 +4,23 @@ const SESSION = '6e2fb550-c457-11e9-bb97-0800200c9a66'
 const video = document.querySelector('video')
 const errors = []
 
+/** Whether a player that stands still waits for an answer; Shaka Player's requests are not counted, which fetches. */
+let unanswered = 0
+const { send } = XMLHttpRequest.prototype
+XMLHttpRequest.prototype.send = function (...content) {
+  unanswered += 1
+  this.addEventListener('loadend', () => {
+    unanswered -= 1
+  })
+  send.apply(this, content)
+}
+
 function startHls(url, options) {
   const cmcd = { sessionId: SESSION, contentId: 'sample', useHeaders: true }
   const hls = new Hls({ cmcd, maxBufferLength: 8, ...options })
   hls.on(Hls.Events.ERROR, (_, { details, response, error }) => {
-    // What it gave up by itself, as when it changes renditions, is no failure.
-    if (details === Hls.ErrorDetails.INTERNAL_ABORTED) return
+    // What it gave up by itself, as when it changes renditions, is no failure, nor a picture that a slow machine is late with.
+    if ([Hls.ErrorDetails.INTERNAL_ABORTED, Hls.ErrorDetails.BUFFER_STALLED_ERROR].includes(details)) return
     errors.push(`${details} ${response?.code} ${error?.message}`)
   })
   hls.loadSource(url)
@@ -36,8 +47,7 @@ const adapters = {
       streaming: {
         cmcd: { enabled: true, sid: SESSION, cid: 'sample', mode: 'query' },
         abr: { autoSwitchBitrate: { video: false } },
-        // When it comes back to what it still has, it goes on loading where it was and jumps over what is between: so it
-        // may keep no island behind a seek forward, nor have loaded everything up to the end.
+        // Less than up to the end by the time of the last seek.
         buffer: { fastSwitchEnabled: true, bufferTimeDefault: 4, bufferTimeAtTopQuality: 4, bufferToKeep: 2 },
       },
     })
@@ -45,11 +55,6 @@ const adapters = {
     player.initialize(video, url, false)
     return {
       rate: 2,
-      // What still comes in when it seeks away would stay behind as such an island.
-      settle: () => {
-        const isFull = (type) => player.getBufferLength(type) >= Math.min(4, video.duration - video.currentTime - 0.5)
-        return until(() => isFull('video') && isFull('audio'))
-      },
       ready: new Promise((resolve) => player.on(dashjs.MediaPlayer.events.STREAM_INITIALIZED, resolve)),
       select: (height) => {
         const { id } = player.getRepresentationsByType('video').find((one) => one.height === height)
@@ -107,7 +112,7 @@ const playUntil = (happened) =>
 function state() {
   const { buffered, currentTime, seeking, paused, readyState, videoHeight } = video
   const ranges = Array.from({ length: buffered.length }, (_, index) => [buffered.start(index), buffered.end(index)])
-  return JSON.stringify({ currentTime, seeking, paused, readyState, videoHeight, ranges, errors })
+  return JSON.stringify({ currentTime, seeking, paused, readyState, videoHeight, ranges, unanswered, errors })
 }
 
 globalThis.watch = {
@@ -133,15 +138,18 @@ globalThis.watch = {
   playTo: (seconds) => playUntil(() => !video.seeking && video.currentTime >= seconds),
   seek: async (seconds) => {
     video.pause()
-    await adapter.settle?.()
     video.currentTime = seconds
     await video.play()
     await playUntil(() => !video.seeking && video.currentTime >= seconds)
   },
   /** Resolves once the picture has this height. */
   switchTo: async (height) => {
+    const { playbackRate } = video
+    // It must not have come to the end by then.
+    video.playbackRate = Math.min(playbackRate, 2)
     adapter.select(height)
     await until(() => video.videoHeight === height)
+    video.playbackRate = playbackRate
   },
   playToEnd: async () => {
     await playUntil(() => video.ended)
