@@ -132,9 +132,12 @@ export class ReceivedBody implements OriginBody {
     return this
   }
 
-  /** The source's next bytes. `isLent`: they are the source's again when this returns. */
+  /**
+   * The source's next bytes. `isLent`: they are the source's again when this returns. None are no chunk: undici brings
+   * such when it goes on after a pause.
+   */
   push(chunk: Buffer, isLent = false): void {
-    if (this.#state.is !== 'open') return
+    if (this.#state.is !== 'open' || chunk.length === 0) return
     this.#receivedBytes += chunk.length
     const { counts } = this.#options
     if (counts !== undefined) counts.receivedBytes += chunk.length

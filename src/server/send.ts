@@ -127,8 +127,8 @@ class Sender {
     const { res, clientStallMs, onBytes, pace } = this.#sending
     const piece = allowedPiece(firstPiece(res, bytes), pace)
     this.#rest = piece.length === bytes.length ? undefined : bytes.subarray(piece.length)
-    if (piece.length === 0) {
-      pace?.whenMore(this.#pump)
+    if (pace !== undefined && piece.length === 0) {
+      pace.whenMore(this.#pump)
       return false
     }
     onBytes(piece.length)
