@@ -18,7 +18,7 @@ export type ReadResult = Buffer | 'wait' | 'end' | 'failed'
 
 export interface BodyReader {
   read(): ReadResult
-  /** Why the last `read()` was `failed`. */
+  /** Why the last `read()` was `failed`, or one will be that finds no more bytes. */
   readonly error: OriginError | undefined
   /** Has to be called when the reader stops before `end`. Safe to call more than once. */
   close(): void

@@ -46,6 +46,7 @@ class Sender {
   #partIndex = 0
   #isBegun = false
   #isClosed = false
+  #isWoken = false
 
   constructor(sending: Sending) {
     this.#sending = sending
@@ -57,10 +58,29 @@ class Sender {
       this.#reader?.close()
       this.#sending.pace?.cancel()
     })
+    this.#wake()
+  }
+
+  /**
+   * Called by the body. What comes in the same turn of the event loop goes out in one write, where the body keeps it; one
+   * that does not is read when it says so.
+   */
+  readonly #wake = (): void => {
+    if (this.#sending.body.kind !== 'buffered') {
+      this.#pump()
+      return
+    }
+    if (this.#isWoken) return
+    this.#isWoken = true
+    setImmediate(this.#onWoken)
+  }
+
+  readonly #onWoken = (): void => {
+    this.#isWoken = false
     this.#pump()
   }
 
-  /** Called by the body, whose other readers must not pay for a fault of this one. */
+  /** What wakes it must not pay for its faults: a body has other readers. */
   readonly #pump = (): void => {
     try {
       this.#advance()
@@ -91,7 +111,9 @@ class Sender {
         continue
       }
       this.#reader ??= this.#open(part)
-      const result = this.#reader.read()
+      // Bytes of what has failed meanwhile are no beginning.
+      const hasFailed = !this.#isBegun && this.#reader.error !== undefined
+      const result = hasFailed ? 'failed' : this.#reader.read()
       if (result === 'wait') return
       if (result === 'failed') {
         this.#fail(this.#reader)
@@ -112,7 +134,7 @@ class Sender {
   #open(part: Exclude<Part, Buffer>): BodyReader {
     const { body, origin } = this.#sending
     const [start, end] = part === 'whole' ? [0, undefined] : [part.start, part.end]
-    return body.open(start, end, this.#pump, origin)
+    return body.open(start, end, this.#wake, origin)
   }
 
   #begin(): void {
