@@ -13,7 +13,10 @@
 import type { OriginError } from '../errors.ts'
 import type { Origin } from '../origin/origin.ts'
 
-/** Bytes to send now (borrowed: never write to them), or why there are none. After `wait`, `onReady` is called once. */
+/**
+ * Bytes to send now (borrowed: never write to them), or why there are none. After `wait`, `onReady` is called once: the
+ * time to read, since only a buffered body is sure to have these bytes later.
+ */
 export type ReadResult = Buffer | 'wait' | 'end' | 'failed'
 
 export interface BodyReader {
