@@ -53,8 +53,8 @@ export interface OriginRequest {
 /**
  * The bytes of an answer, in order, for one reader.
  *
- * Each chunk has at least one byte, belongs to the reader and is never written to again. Not asking for the next chunk puts backpressure on
- * the origin's connection and is not a stall; waiting for one that does not come is.
+ * Each chunk has at least one byte, belongs to the reader and is never written to again. Not asking for the next chunk
+ * puts backpressure on the origin's connection and is not a stall; waiting for one that does not come is.
  *
  * `next()` rejects with an {@link OriginError} when the connection breaks, stalls or is aborted.
  * A body that is not read to its end has to be destroyed.

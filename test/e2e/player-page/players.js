@@ -19,8 +19,10 @@ function startHls(url, options) {
   const cmcd = { sessionId: SESSION, contentId: 'sample', useHeaders: true }
   const hls = new Hls({ cmcd, maxBufferLength: 8, ...options })
   hls.on(Hls.Events.ERROR, (_, { details, response, error }) => {
-    // What it gave up by itself, as when it changes renditions, is no failure, nor a picture that a slow machine is late with.
-    if ([Hls.ErrorDetails.INTERNAL_ABORTED, Hls.ErrorDetails.BUFFER_STALLED_ERROR].includes(details)) return
+    // What it gave up by itself, as when it changes renditions, is no failure.
+    if (details === Hls.ErrorDetails.INTERNAL_ABORTED) return
+    // Nor is a picture that a slow machine is late with, though its bytes are here. Without them it is one.
+    if (details === Hls.ErrorDetails.BUFFER_STALLED_ERROR && bufferedAhead() > 1) return
     errors.push(`${details} ${response?.code} ${error?.message}`)
   })
   hls.loadSource(url)
@@ -36,6 +38,14 @@ function startHls(url, options) {
 
 const sendCookies = (xhr) => {
   xhr.withCredentials = true
+}
+
+/** Seconds. */
+function bufferedAhead() {
+  const { buffered, currentTime } = video
+  const at = Array.from({ length: buffered.length }, (_, index) => index)
+  const here = at.find((index) => buffered.start(index) <= currentTime && buffered.end(index) > currentTime)
+  return here === undefined ? 0 : buffered.end(here) - currentTime
 }
 
 const adapters = {
